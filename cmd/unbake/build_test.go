@@ -1,0 +1,646 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// TestBuild shows with real builds that a fix keeps the laws "same image" and "nothing left": each case of
+// testdata/build is built before and after `unbake fix`, and the images are compared. The format of a case is in
+// testdata/build/README.md. UNBAKE_TEST_AFTER=want takes the case's want tree in place of what fix makes of the
+// input: so the cases themselves are tested.
+func TestBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real builds take a minute")
+	}
+	paths, err := filepath.Glob("../../testdata/build/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no cases in testdata/build: %v", err)
+	}
+	b := startBuildkit(t)
+	unbake := ""
+	if os.Getenv("UNBAKE_TEST_AFTER") != "want" {
+		unbake = filepath.Join(t.TempDir(), "unbake")
+		if out, err := exec.Command("go", "build", "-o", unbake, ".").CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+	}
+	// A group, so that the daemon is stopped when the last of the parallel cases is done.
+	t.Run("case", func(t *testing.T) {
+		for _, path := range paths {
+			t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+				t.Parallel()
+				c, err := readCase(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.run(t, b, unbake)
+			})
+		}
+	})
+}
+
+// buildCase is one testdata/build/*.txtar. The fields are the directives of its script.
+type buildCase struct {
+	context, dockerfile, child string
+	args                       []string          // NAME=VALUE, secret
+	buildArgs                  []string          // NAME=VALUE, not secret
+	secrets                    map[string]string // id → path in the tree
+	canaries                   []string          // values of args included
+	unread                     []string
+	stages                     []string
+	ignored                    []string
+	goneEnv                    []string
+	changedConfig              []string
+	without                    string // "", "builds", "same" or "fails"
+	unchanged                  bool
+	flags                      []string
+	exit                       int
+
+	input, want map[string]string
+	modes       map[string]fs.FileMode
+}
+
+func readCase(path string) (*buildCase, error) {
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &buildCase{
+		context: ".", dockerfile: "Dockerfile", exit: -1,
+		secrets: map[string]string{}, input: map[string]string{}, want: map[string]string{}, modes: map[string]fs.FileMode{},
+	}
+	for _, f := range archive.Files {
+		if name, ok := strings.CutPrefix(f.Name, "want/"); ok {
+			c.want[name] = string(f.Data)
+		} else {
+			c.input[f.Name] = string(f.Data)
+		}
+	}
+	for i, line := range strings.Split(string(archive.Comment), "\n") {
+		if err := c.directive(line); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
+		}
+	}
+	for _, arg := range c.args {
+		_, value, _ := strings.Cut(arg, "=")
+		c.canaries = append(c.canaries, value)
+	}
+	if len(c.canaries) == 0 && !c.unchanged {
+		return nil, fmt.Errorf("%s: no canary", path)
+	}
+	return c, nil
+}
+
+func (c *buildCase) directive(line string) error {
+	name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	words := strings.Fields(rest)
+	need := func(n int) error {
+		if len(words) < n {
+			return fmt.Errorf("%s wants %d words, has %d", name, n, len(words))
+		}
+		return nil
+	}
+	first := ""
+	if len(words) > 0 {
+		first = words[0]
+	}
+	switch name {
+	case "", "#":
+		return nil
+	case "arg", "build-arg":
+		if !strings.Contains(rest, "=") {
+			return fmt.Errorf("%s wants NAME=VALUE", name)
+		}
+		if name == "arg" {
+			c.args = append(c.args, rest)
+		} else {
+			c.buildArgs = append(c.buildArgs, rest)
+		}
+		return nil
+	case "secret":
+		id, okID := strings.CutPrefix(first, "id=")
+		src, okSrc := strings.CutPrefix(words[len(words)-1], "src=")
+		if !okID || !okSrc {
+			return errors.New("secret wants id=ID src=PATH")
+		}
+		c.secrets[id] = src
+		return nil
+	case "canary":
+		c.canaries = append(c.canaries, rest)
+		return need(1)
+	case "unread":
+		c.unread = append(c.unread, first)
+		return need(1)
+	case "context":
+		c.context = first
+		return need(1)
+	case "file":
+		c.dockerfile = first
+		return need(1)
+	case "child":
+		c.child = first
+		return need(1)
+	case "stage":
+		c.stages = append(c.stages, first)
+		return need(1)
+	case "ignore":
+		c.ignored = append(c.ignored, first)
+		return need(2) // a path and the reason
+	case "config-only-env":
+		c.goneEnv = append(c.goneEnv, first)
+		return need(1)
+	case "config-differs":
+		c.changedConfig = append(c.changedConfig, first)
+		return need(2)
+	case "without":
+		if c.without = "builds"; first != "" {
+			c.without = first
+		}
+		if c.without != "builds" && c.without != "same" {
+			return errors.New("without what? same, or nothing")
+		}
+		return nil
+	case "without-fails":
+		c.without = "fails"
+		return nil
+	case "unchanged":
+		c.unchanged = true
+		return nil
+	case "fixflags":
+		c.flags = words
+		return need(1)
+	case "exit":
+		var err error
+		c.exit, err = strconv.Atoi(first)
+		return err
+	case "mode":
+		if err := need(2); err != nil {
+			return err
+		}
+		mode, err := strconv.ParseUint(first, 8, 12)
+		c.modes[words[1]] = fs.FileMode(mode)
+		return err
+	case "crlf", "no-final-newline", "bom":
+		// What a text archive cannot hold. PATH is changed in the input and in want.
+		done := 0
+		for _, tree := range []map[string]string{c.input, c.want} {
+			text, ok := tree[first]
+			if !ok {
+				continue
+			}
+			done++
+			switch name {
+			case "crlf":
+				tree[first] = strings.ReplaceAll(text, "\n", "\r\n")
+			case "no-final-newline":
+				tree[first] = strings.TrimRight(text, "\r\n")
+			case "bom":
+				tree[first] = "\ufeff" + text
+			}
+		}
+		if done == 0 {
+			return fmt.Errorf("%s: no file %q", name, first)
+		}
+		return nil
+	}
+	return fmt.Errorf("unknown directive %q", name)
+}
+
+func (c *buildCase) run(t *testing.T, b *buildkit, unbake string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
+	c.write(t, before, c.input)
+	c.write(t, after, c.input)
+	if unbake != "" {
+		c.fix(t, unbake, after)
+	} else {
+		if len(c.want) == 0 && !c.unchanged {
+			t.Skip("the case has no want tree")
+		}
+		c.write(t, after, c.want)
+	}
+
+	oldReq, newReq := c.request(before), c.request(after)
+	oldReq.buildArgs = slices.Concat(c.args, c.buildArgs)
+	newReq.buildArgs = c.buildArgs
+	for id, path := range c.secrets { // the old file may have secrets that it handles right
+		oldReq.secrets = append(oldReq.secrets, "id="+id+",src="+filepath.Join(before, path))
+	}
+	c.addSecrets(t, &newReq, after)
+
+	// build makes all images of a request: the last stage, the stages the script names, the child.
+	build := func(kind string, r request) (map[string]*image, error) {
+		images := map[string]*image{}
+		for _, stage := range append([]string{""}, c.stages...) {
+			r.stage = stage
+			img, err := b.build(ctx, filepath.Join(dir, kind+"-stage-"+stage), r)
+			if err != nil {
+				return nil, err
+			}
+			images["stage "+stage] = img
+		}
+		if c.child != "" {
+			r.stage, r.from, r.dockerfile = "", images["stage "], filepath.Join(r.dir, c.child)
+			img, err := b.build(ctx, filepath.Join(dir, kind+"-child"), r)
+			if err != nil {
+				return nil, err
+			}
+			images["child"] = img
+		}
+		return images, nil
+	}
+	oldImages, err := build("old", oldReq)
+	if err != nil {
+		t.Fatalf("the input does not build: %s", c.redact(err.Error()))
+	}
+	c.witness(t, oldImages)
+	if c.unchanged {
+		return
+	}
+	newImages, err := build("new", newReq)
+	if err != nil {
+		t.Fatalf("the result does not build: %s", c.redact(err.Error()))
+	}
+
+	differs := map[string]bool{}
+	for name, img := range oldImages {
+		c.compareFiles(t, name, img, newImages[name], differs)
+		c.compareConfig(t, name, img, newImages[name], differs)
+	}
+	for _, what := range slices.Concat(c.ignored, c.goneEnv, c.changedConfig) {
+		if !differs[what] {
+			t.Errorf("%s: the script lets it differ, and it does not", what)
+		}
+	}
+
+	leaks := func(images map[string]*image, canary string) (places []string) {
+		for name, img := range images {
+			for _, place := range img.holds(canary, b.base) {
+				places = append(places, name+": "+place)
+			}
+		}
+		slices.Sort(places)
+		return places
+	}
+	for i, canary := range c.canaries {
+		if len(leaks(oldImages, canary)) == 0 {
+			t.Errorf("canary %d is not in the old image: the case proves nothing", i+1)
+		}
+		for _, place := range leaks(newImages, canary) {
+			t.Errorf("canary %d is in the new image, %s", i+1, place)
+		}
+	}
+
+	if c.without != "" {
+		c.runWithout(t, build, oldReq, newReq)
+	}
+}
+
+// runWithout builds with no secret at all. Where the old build worked so, the new one must.
+func (c *buildCase) runWithout(t *testing.T, build func(string, request) (map[string]*image, error), oldReq, newReq request) {
+	oldReq.buildArgs = c.buildArgs
+	oldReq.secrets, newReq.secrets, newReq.env = nil, nil, nil
+	images, err := build("new-without", newReq)
+	switch {
+	case c.without == "fails" && err == nil:
+		t.Error("without its secrets the result builds, and must not")
+	case c.without != "fails" && err != nil:
+		t.Errorf("without its secrets the result does not build: %s", c.redact(err.Error()))
+	case c.without == "same":
+		old, err := build("old-without", oldReq)
+		if err != nil {
+			t.Fatalf("without its arguments the input does not build: %s", c.redact(err.Error()))
+		}
+		for name, img := range old {
+			c.compareFiles(t, "without secrets, "+name, img, images[name], map[string]bool{})
+		}
+	}
+}
+
+func (c *buildCase) request(dir string) request {
+	return request{dir: filepath.Join(dir, c.context), dockerfile: filepath.Join(dir, c.dockerfile)}
+}
+
+// addSecrets gives the build what the command at the end of `fix` would: the variables the caller has exported, and
+// the files, those of the script and those that fix put into a folder secrets.
+func (c *buildCase) addSecrets(t *testing.T, r *request, dir string) {
+	r.env = map[string]string{}
+	for _, arg := range c.args {
+		name, value, _ := strings.Cut(arg, "=")
+		r.env[name] = value
+		r.secrets = append(r.secrets, "id="+name)
+	}
+	files := maps.Clone(c.secrets)
+	for path := range readTree(t, dir) {
+		if _, old := c.input[path]; !old && filepath.Base(filepath.Dir(path)) == "secrets" {
+			files[filepath.Base(path)] = path
+		}
+	}
+	for id, path := range files {
+		r.secrets = slices.DeleteFunc(r.secrets, func(s string) bool { return s == "id="+id })
+		r.secrets = append(r.secrets, "id="+id+",src="+filepath.Join(dir, path))
+	}
+}
+
+// fix runs the program on dir, and checks what can be said without a build.
+func (c *buildCase) fix(t *testing.T, unbake, dir string) {
+	fix := func(args ...string) int {
+		cmd := exec.Command(unbake, slices.Concat([]string{"fix"}, c.flags, args)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		var failed *exec.ExitError
+		if err != nil && !errors.As(err, &failed) || cmd.ProcessState.ExitCode() > 1 {
+			t.Fatalf("unbake fix %v: %v\n%s", args, err, c.redact(string(out)))
+		}
+		for i, canary := range c.canaries {
+			if bytes.Contains(out, []byte(canary)) {
+				t.Errorf("unbake fix %v: canary %d is in the output", args, i+1)
+			}
+		}
+		return cmd.ProcessState.ExitCode()
+	}
+
+	fix("--dry-run")
+	c.compareTrees(t, "--dry-run changed it", c.input, readTree(t, dir))
+	code := fix()
+	if c.exit >= 0 && code != c.exit || c.exit < 0 && code != 0 && !c.unchanged {
+		t.Errorf("unbake fix: exit %d, want %d", code, max(c.exit, 0))
+	}
+	after := readTree(t, dir)
+	if len(c.want) > 0 || c.unchanged {
+		want := maps.Clone(c.input)
+		maps.Copy(want, c.want)
+		c.compareTrees(t, "not as wanted", want, after)
+	}
+	for path := range after {
+		if _, old := c.input[path]; old || filepath.Base(filepath.Dir(path)) != "secrets" {
+			continue
+		}
+		for path, want := range map[string]fs.FileMode{path: 0o644, filepath.Dir(path): fs.ModeDir | 0o700} {
+			if info, err := os.Stat(filepath.Join(dir, path)); err != nil || info.Mode() != want {
+				t.Errorf("%s: mode %v, want %v (%v)", path, info.Mode(), want, err)
+			}
+		}
+	}
+	if fix(); !reflect.DeepEqual(readTree(t, dir), after) {
+		c.compareTrees(t, "a second fix changed it", after, readTree(t, dir))
+	}
+}
+
+func (c *buildCase) compareTrees(t *testing.T, what string, want, got map[string]string) {
+	t.Helper()
+	for _, path := range slices.Sorted(maps.Keys(want)) {
+		if have, ok := got[path]; !ok {
+			t.Errorf("%s: missing; %s", path, what)
+		} else if have != want[path] {
+			t.Errorf("%s: %s\n--- want\n%s\n--- have\n%s", path, what, c.redact(quoteEnds(want[path])), c.redact(quoteEnds(have)))
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[path]; !ok {
+			t.Errorf("%s: new; %s\n%s", path, what, c.redact(quoteEnds(got[path])))
+		}
+	}
+}
+
+// quoteEnds makes what is easily missed visible: carriage returns, and a last line that does not end.
+func quoteEnds(text string) string {
+	if !strings.HasSuffix(text, "\n") {
+		text += "∎"
+	}
+	return strings.ReplaceAll(text, "\r", "␍")
+}
+
+func (c *buildCase) compareFiles(t *testing.T, name string, old, new *image, differs map[string]bool) {
+	t.Helper()
+	paths := maps.Clone(old.Files)
+	maps.Copy(paths, new.Files)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		o, inOld := old.Files[path]
+		n, inNew := new.Files[path]
+		if o == n && inOld == inNew {
+			continue
+		}
+		if i := slices.IndexFunc(c.ignored, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") }); i >= 0 {
+			differs[c.ignored[i]] = true
+			continue
+		}
+		switch {
+		case !inNew:
+			t.Errorf("%s: /%s is only in the old image", name, path)
+		case !inOld:
+			t.Errorf("%s: /%s is only in the new image", name, path)
+		case o.Content != n.Content:
+			t.Errorf("%s: /%s holds\n%s\nwas\n%s", name, path, c.redact(n.Content), c.redact(o.Content))
+		default:
+			o.Content, n.Content = "", ""
+			t.Errorf("%s: /%s is %+v, was %+v", name, path, n, o)
+		}
+	}
+}
+
+func (c *buildCase) compareConfig(t *testing.T, name string, old, new *image, differs map[string]bool) {
+	t.Helper()
+	keys := maps.Clone(old.Config)
+	maps.Copy(keys, new.Config)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		o, n := old.Config[key], new.Config[key]
+		if key == "Env" {
+			o, n = c.lessGone(o, differs), c.lessGone(n, map[string]bool{})
+		}
+		switch {
+		case reflect.DeepEqual(o, n):
+		case slices.Contains(c.changedConfig, key):
+			differs[key] = true
+		default:
+			t.Errorf("%s: config %s is %s, was %s", name, key, c.redact(fmt.Sprint(n)), c.redact(fmt.Sprint(o)))
+		}
+	}
+	for _, gone := range c.goneEnv {
+		if env, _ := new.Config["Env"].([]any); slices.ContainsFunc(env, func(v any) bool { return strings.HasPrefix(v.(string), gone+"=") }) {
+			t.Errorf("%s: %s is still in the environment", name, gone)
+		}
+	}
+}
+
+// lessGone is the environment without the variables that the script says are to go.
+func (c *buildCase) lessGone(env any, seen map[string]bool) []any {
+	list, _ := env.([]any)
+	return slices.DeleteFunc(slices.Clone(list), func(v any) bool {
+		key, _, _ := strings.Cut(v.(string), "=")
+		gone := slices.Contains(c.goneEnv, key)
+		if gone {
+			seen[key] = true
+		}
+		return gone
+	})
+}
+
+// witness checks that something in the build did read each secret: its hash is in a file of an image. With equal
+// file systems, something in the new build then read the same. A secret file counts by the hash of the whole.
+func (c *buildCase) witness(t *testing.T, images map[string]*image) {
+	t.Helper()
+	witnessed := func(value string) bool {
+		sum := sha256.Sum256([]byte(value))
+		hash := hex.EncodeToString(sum[:])
+		for _, img := range images {
+			for _, f := range img.Files {
+				if strings.Contains(f.Content, hash) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for id, path := range c.secrets {
+		if !slices.Contains(c.unread, id) && !witnessed(c.input[path]) {
+			t.Errorf("nothing in the build recorded the file %s", path)
+		}
+	}
+	for i, canary := range c.canaries {
+		inFile := false
+		for _, path := range c.secrets {
+			inFile = inFile || strings.Contains(c.input[path], canary)
+		}
+		isUnread := slices.ContainsFunc(c.unread, func(name string) bool {
+			return name == canary || slices.Contains(c.args, name+"="+canary)
+		})
+		if !inFile && witnessed(canary) == isUnread {
+			t.Errorf("canary %d: recorded by something in the build: %v, want %v", i+1, !isUnread, isUnread)
+		}
+	}
+}
+
+// holds names the parts of the image in which the canary stands: blobs are layers, configs with their history,
+// manifests and attestations. Those carry text in base64 too, the Dockerfile for one.
+func (img *image) holds(canary string, base *baseImage) (places []string) {
+	quoted, err := json.Marshal(canary)
+	if err != nil {
+		panic(err) // a string always has a JSON form
+	}
+	forms := [][]byte{[]byte(canary), quoted[1 : len(quoted)-1]}
+	for name, blob := range img.blobs {
+		if "sha256:"+name != base.layer && contains(blob, forms, 3) {
+			places = append(places, describe(name, blob))
+		}
+	}
+	for path, f := range img.Files {
+		if strings.Contains(path, canary) || strings.Contains(f.Content, canary) || strings.Contains(f.Xattrs, canary) {
+			places = append(places, "/"+path)
+		}
+	}
+	return places
+}
+
+func contains(blob []byte, forms [][]byte, depth int) bool {
+	for _, form := range forms {
+		if bytes.Contains(blob, form) {
+			return true
+		}
+	}
+	if depth == 0 {
+		return false
+	}
+	for _, text := range base64Text().FindAll(blob, -1) {
+		text = bytes.TrimRight(text, "=")
+		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			decoded := make([]byte, encoding.DecodedLen(len(text)))
+			if n, err := encoding.Decode(decoded, text); err == nil && contains(decoded[:n], forms, depth-1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var base64Text = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}={0,2}`) })
+
+func describe(name string, blob []byte) string {
+	kind := "a layer"
+	switch {
+	case bytes.Contains(blob, []byte("in-toto.io")):
+		kind = "an attestation"
+	case bytes.Contains(blob, []byte(`"rootfs"`)):
+		kind = "the config or its history"
+	case bytes.HasPrefix(blob, []byte("{")):
+		kind = "a manifest"
+	}
+	return kind + " (" + name[:min(12, len(name))] + ")"
+}
+
+// redact keeps the canaries out of the test's own output, as everywhere else.
+func (c *buildCase) redact(text string) string {
+	for i, canary := range c.canaries {
+		text = strings.ReplaceAll(text, canary, fmt.Sprintf("<canary %d>", i+1))
+	}
+	return text
+}
+
+func (c *buildCase) write(t *testing.T, dir string, tree map[string]string) {
+	t.Helper()
+	for path, content := range tree {
+		file := filepath.Join(dir, path)
+		folder := fs.FileMode(0o755)
+		if filepath.Base(filepath.Dir(path)) == "secrets" {
+			folder = 0o700
+		}
+		if err := os.MkdirAll(filepath.Dir(file), folder); err != nil {
+			t.Fatal(err)
+		}
+		mode, ok := c.modes[path]
+		if !ok {
+			mode = 0o644
+		}
+		if err := os.WriteFile(file, []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil { // the umask has no say
+			t.Fatal(err)
+		}
+	}
+}
+
+func readTree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	tree := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		tree[filepath.ToSlash(name)] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}

@@ -1,0 +1,456 @@
+package main_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// buildkit is a BuildKit daemon of our own, with a base image on disk: builds need no network and no registry.
+type buildkit struct {
+	buildctl string // path of the client
+	addr     string
+	base     *baseImage
+}
+
+// startBuildkit starts the daemon for the length of the test. Where that cannot be, the test is skipped, and fails
+// in CI: there a skipped proof would go unnoticed.
+func startBuildkit(t *testing.T) *buildkit {
+	t.Helper()
+	cannot := t.Skipf
+	if os.Getenv("CI") == "true" {
+		cannot = t.Fatalf
+	}
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		cannot("real builds need Linux and root")
+	}
+	script, err := filepath.Abs("../../scripts/buildkit.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var complaint bytes.Buffer
+	path := exec.Command(script, "path")
+	path.Stderr = &complaint
+	programs, err := path.Output()
+	if err != nil {
+		cannot("real builds need BuildKit: %s", complaint.String())
+	}
+
+	dir := t.TempDir()
+	base, err := newBaseImage(filepath.Join(dir, "base"), "../../testdata/build/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &buildkit{
+		buildctl: filepath.Join(strings.TrimSpace(string(programs)), "buildctl"),
+		addr:     "unix://" + filepath.Join(dir, "buildkitd.sock"),
+		base:     base,
+	}
+
+	log, err := os.Create(filepath.Join(dir, "buildkitd.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon := exec.Command(script, "run", dir)
+	daemon.Stdout, daemon.Stderr = log, log
+	// A panic or a time-out leaves no chance to clean up: the kernel then ends the daemon with us. It watches the
+	// thread that started it, so one goroutine keeps that thread until the daemon is gone.
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		started <- daemon.Start()
+		daemon.Wait()
+		close(ended)
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		daemon.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			daemon.Process.Kill()
+			<-ended
+		}
+	})
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if exec.Command(b.buildctl, "--addr", b.addr, "debug", "workers").Run() == nil {
+			return b
+		}
+		select {
+		case <-ended:
+		default:
+			if time.Now().Before(deadline) {
+				continue
+			}
+		}
+		said, _ := os.ReadFile(log.Name())
+		cannot("buildkitd does not run here: %s", lastLines(string(said), 3))
+	}
+}
+
+// request is one build.
+type request struct {
+	dir        string // the context
+	dockerfile string // path of the Dockerfile
+	stage      string // the stage to build; "" is the last
+	buildArgs  []string
+	secrets    []string          // as in --secret
+	env        map[string]string // of the client, where --secret id=NAME finds NAME
+	from       *image            // what every FROM means; nil is the base image
+}
+
+// image is what a build made: an OCI layout, and the file system that a container would see.
+type image struct {
+	layout   string
+	manifest string // digest
+	Files    map[string]file
+	Config   map[string]any // the image's "config": Env, Cmd, User …
+	blobs    map[string][]byte
+}
+
+// file is one entry of an image's file system. Times are left out: no two builds agree on them.
+type file struct {
+	Mode     int64 // permission bits with setuid, setgid and sticky
+	Type     byte  // as in a tar header
+	UID, GID int
+	Link     string
+	Content  string
+	Xattrs   string
+}
+
+// build makes an image in out. The error holds the end of what the builder said.
+func (b *buildkit) build(ctx context.Context, out string, r request) (*image, error) {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	store, manifest := b.base.layout, ""
+	if r.from != nil {
+		store, manifest = r.from.layout, r.from.manifest
+	} else {
+		// BuildKit gives equal steps the layer it has, whatever their secrets are, also while the first of them still
+		// runs. Each build has a base of its own, so that none is answered with what another one saw.
+		var err error
+		if manifest, err = b.base.unique(); err != nil {
+			return nil, err
+		}
+	}
+	policy, err := json.Marshal(map[string]any{"rules": []any{map[string]any{
+		"action":   "CONVERT",
+		"selector": map[string]any{"identifier": "docker-image://*", "match_type": "WILDCARD"},
+		"updates": map[string]any{
+			"identifier": "oci-layout://docker.io/library/base@" + manifest,
+			"attrs":      map[string]any{"oci.store": "base"},
+		},
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	policyFile := filepath.Join(out, "policy.json")
+	if err := os.WriteFile(policyFile, policy, 0o644); err != nil {
+		return nil, err
+	}
+	layout, exported := filepath.Join(out, "layout"), filepath.Join(out, "files.tar")
+	args := []string{
+		"--addr", b.addr, "build", "--progress=plain", "--frontend=dockerfile.v0",
+		"--local", "context=" + r.dir,
+		"--local", "dockerfile=" + filepath.Dir(r.dockerfile),
+		"--opt", "filename=" + filepath.Base(r.dockerfile),
+		"--opt", "target=" + r.stage,
+		"--opt", "cmdline=none", // not empty: the frontend that "# syntax" names is then not fetched; the daemon's own is used
+		"--opt", "attest:provenance=mode=max",
+		"--oci-layout", "base=" + store,
+		"--source-policy-file", policyFile,
+		"--output", "type=oci,tar=false,compression=uncompressed,force-compression=true,dest=" + layout,
+		"--output", "type=tar,dest=" + exported,
+		"--no-cache",
+	}
+	for _, arg := range r.buildArgs {
+		args = append(args, "--opt", "build-arg:"+arg)
+	}
+	for _, secret := range r.secrets {
+		args = append(args, "--secret", secret)
+	}
+	client := exec.CommandContext(ctx, b.buildctl, args...)
+	client.Env = os.Environ()
+	for name, value := range r.env {
+		client.Env = append(client.Env, name+"="+value)
+	}
+	if said, err := client.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w:\n%s", err, lastLines(string(said), 25))
+	}
+	return readImage(layout, exported)
+}
+
+func readImage(layout, exported string) (*image, error) {
+	img := &image{layout: layout, Files: map[string]file{}, blobs: map[string][]byte{}}
+	err := filepath.WalkDir(layout, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		img.blobs[d.Name()], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	// index.json names an index of the image and its attestations; the image is the one with a real platform.
+	blob := func(digest string, into any) error {
+		content, ok := img.blobs[strings.TrimPrefix(digest, "sha256:")]
+		if !ok {
+			return fmt.Errorf("%s: no blob %s", layout, digest)
+		}
+		return json.Unmarshal(content, into)
+	}
+	type descriptor struct {
+		MediaType, Digest string
+		Annotations       map[string]string
+	}
+	type manifest struct {
+		Manifests []descriptor
+		Config    descriptor
+	}
+	var at manifest
+	if err := json.Unmarshal(img.blobs["index.json"], &at); err != nil {
+		return nil, err
+	}
+	for len(at.Manifests) > 0 {
+		images := slices.DeleteFunc(at.Manifests, func(d descriptor) bool {
+			return d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
+		})
+		if len(images) != 1 {
+			return nil, fmt.Errorf("%s: %d images, want 1", layout, len(images))
+		}
+		img.manifest, at = images[0].Digest, manifest{}
+		if err := blob(img.manifest, &at); err != nil {
+			return nil, err
+		}
+	}
+	var config struct{ Config map[string]any }
+	if err := blob(at.Config.Digest, &config); err != nil {
+		return nil, err
+	}
+	img.Config = config.Config
+
+	f, err := os.Open(exported)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for entries := tar.NewReader(f); ; {
+		h, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		content, err := io.ReadAll(entries)
+		if err != nil {
+			return nil, err
+		}
+		path := strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
+		if path == "provenance.json" { // of the export, not of the image
+			continue
+		}
+		var xattrs []string
+		for key, value := range h.PAXRecords {
+			if strings.HasPrefix(key, "SCHILY.xattr.") {
+				xattrs = append(xattrs, key+"="+value)
+			}
+		}
+		slices.Sort(xattrs)
+		img.Files[path] = file{
+			Mode: h.Mode & 0o7777, Type: h.Typeflag, UID: h.Uid, GID: h.Gid,
+			Link: h.Linkname, Content: string(content), Xattrs: strings.Join(xattrs, "\n"),
+		}
+	}
+	return img, nil
+}
+
+// baseImage is an OCI layout with a busybox, three users and the stub programs: what every FROM gets.
+type baseImage struct {
+	layout string
+	layer  string // digest
+	size   int
+	builds atomic.Int64
+}
+
+func newBaseImage(layout, overlay string) (*baseImage, error) {
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return nil, err
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		return nil, err
+	}
+	applets, err := exec.Command(busybox, "--list").Output()
+	if err != nil {
+		return nil, err
+	}
+
+	var layer layerWriter
+	for _, dir := range strings.Fields("bin dev etc opt proc run srv sys usr usr/bin usr/local usr/local/bin usr/local/lib usr/src var var/lib var/log") {
+		layer.add(dir, file{Type: tar.TypeDir, Mode: 0o755})
+	}
+	layer.add("root", file{Type: tar.TypeDir, Mode: 0o700})
+	layer.add("tmp", file{Type: tar.TypeDir, Mode: 0o1777})
+	layer.add("var/log/seen", file{Type: tar.TypeDir, Mode: 0o1777})
+	layer.add("home", file{Type: tar.TypeDir, Mode: 0o755})
+	layer.add("home/node", file{Type: tar.TypeDir, Mode: 0o755, UID: 1000, GID: 1000})
+	layer.add("home/app", file{Type: tar.TypeDir, Mode: 0o755, UID: 1001, GID: 1001})
+	layer.add("etc/passwd", file{Type: tar.TypeReg, Mode: 0o644, Content: "root:x:0:0:root:/root:/bin/sh\n" +
+		"node:x:1000:1000::/home/node:/bin/sh\napp:x:1001:1001::/home/app:/bin/sh\n"})
+	layer.add("etc/group", file{Type: tar.TypeReg, Mode: 0o644, Content: "root:x:0:\nnode:x:1000:\napp:x:1001:\n"})
+	layer.add("bin/busybox", file{Type: tar.TypeReg, Mode: 0o755, Content: string(program)})
+	for name := range strings.FieldsSeq(string(applets)) {
+		if name != "busybox" {
+			layer.add("bin/"+name, file{Type: tar.TypeSymlink, Mode: 0o777, Link: "busybox"})
+		}
+	}
+	err = filepath.WalkDir(overlay, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(overlay, path)
+		if err != nil {
+			return err
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			link, err := os.Readlink(path)
+			layer.add(filepath.ToSlash(name), file{Type: tar.TypeSymlink, Mode: 0o777, Link: link})
+			return err
+		}
+		content, err := os.ReadFile(path)
+		layer.add(filepath.ToSlash(name), file{Type: tar.TypeReg, Mode: 0o755, Content: string(content)})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	blob, err := layer.close()
+	if err != nil {
+		return nil, err
+	}
+	base := &baseImage{layout: layout, size: len(blob)}
+	if err := os.MkdirAll(filepath.Join(layout, "blobs/sha256"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(layout, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(layout, "index.json"), []byte(`{"schemaVersion":2,"manifests":[]}`), 0o644); err != nil {
+		return nil, err
+	}
+	base.layer, err = base.put(blob)
+	return base, err
+}
+
+// unique adds an image to the layout that differs from all others in the time of /tmp alone, and returns its
+// manifest's digest. It shares no layer chain, and so no cached step, with any other.
+func (b *baseImage) unique() (string, error) {
+	layer := layerWriter{time: time.Unix(b.builds.Add(1), 0)}
+	layer.add("tmp", file{Type: tar.TypeDir, Mode: 0o1777})
+	blob, err := layer.close()
+	if err != nil {
+		return "", err
+	}
+	tip, err := b.put(blob)
+	if err != nil {
+		return "", err
+	}
+	config, err := json.Marshal(map[string]any{
+		"architecture": runtime.GOARCH,
+		"os":           "linux",
+		"config": map[string]any{
+			"Env": []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+			"Cmd": []string{"sh"},
+		},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{b.layer, tip}},
+	})
+	if err != nil {
+		return "", err
+	}
+	configDigest, err := b.put(config)
+	if err != nil {
+		return "", err
+	}
+	describe := func(mediaType, digest string, size int) map[string]any {
+		return map[string]any{"mediaType": "application/vnd.oci.image." + mediaType, "digest": digest, "size": size}
+	}
+	manifest, err := json.Marshal(map[string]any{
+		"schemaVersion": 2,
+		"mediaType":     "application/vnd.oci.image.manifest.v1+json",
+		"config":        describe("config.v1+json", configDigest, len(config)),
+		"layers": []any{
+			describe("layer.v1.tar", b.layer, b.size),
+			describe("layer.v1.tar", tip, len(blob)),
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	return b.put(manifest)
+}
+
+func (b *baseImage) put(blob []byte) (digest string, err error) {
+	sum := sha256.Sum256(blob)
+	name := hex.EncodeToString(sum[:])
+	return "sha256:" + name, os.WriteFile(filepath.Join(b.layout, "blobs/sha256", name), blob, 0o644)
+}
+
+// layerWriter writes a tar; the first error is that of close.
+type layerWriter struct {
+	time time.Time
+	buf  bytes.Buffer
+	tar  *tar.Writer
+	err  error
+}
+
+func (l *layerWriter) add(path string, f file) {
+	if l.tar == nil {
+		l.tar = tar.NewWriter(&l.buf)
+	}
+	if f.Type == tar.TypeDir {
+		path += "/"
+	}
+	err := l.tar.WriteHeader(&tar.Header{
+		Name: path, Typeflag: f.Type, Mode: f.Mode, Uid: f.UID, Gid: f.GID,
+		Linkname: f.Link, Size: int64(len(f.Content)), ModTime: l.time,
+	})
+	if err == nil {
+		_, err = l.tar.Write([]byte(f.Content))
+	}
+	l.err = errors.Join(l.err, err)
+}
+
+func (l *layerWriter) close() ([]byte, error) {
+	err := errors.Join(l.err, l.tar.Close())
+	return l.buf.Bytes(), err
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -1,0 +1,74 @@
+// Command unbake takes secrets out of container images: it rewrites Dockerfiles so that
+// they become secret mounts, with the compose files and ignore files that belong to them.
+// It leans on package rewrite for everything; here are flags, streams and exit codes. It
+// never builds an image and never asks a network.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitClean    = 0 // nothing left to do
+	exitFindings = 1 // findings are left, or were found
+	exitError    = 2 // usage, input that cannot be read, a write that failed
+)
+
+// exitCode is an error that only says how to exit: what there is to say has been said.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is the program without its process.
+func run(args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use:           "unbake",
+		Short:         "take secrets out of container images",
+		Long:          "unbake rewrites Dockerfiles so that secrets become secret mounts: the same image, without the secret.",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetVersionTemplate("unbake {{.Version}}\n")
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(args)
+	root.AddCommand(fixCommand(), checkCommand(), explainCommand())
+	err := root.Execute()
+	var code exitCode
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(stderr, "unbake: %v\n", err)
+	return exitError
+}
+
+// version is the module's version, or the commit that the program was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel " + s.Value[:12]
+		}
+	}
+	return "devel"
+}

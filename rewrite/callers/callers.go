@@ -1,0 +1,149 @@
+// Package callers finds who builds a Dockerfile besides compose: workflows, scripts,
+// Makefiles, bake files, and which build arguments and targets they name. It leans on
+// the shape of a line alone and reads a file once. It edits nothing, and does not tell
+// which Dockerfile a caller builds: a name that is passed counts for all of them.
+package callers
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Mention is one place that names a build argument or a target.
+type Mention struct {
+	Path string // slash-separated, relative to the project's root
+	Line int    // from 1
+}
+
+// Index is what all callers of a project name.
+type Index struct {
+	Args    map[string][]Mention // build arguments that are passed, by name
+	Targets map[string][]Mention // stages that are built by name, in lower case
+}
+
+// maxSize leaves out generated files; nobody writes a megabyte of build script.
+const maxSize = 1 << 20
+
+// IsCaller reports whether a file of this name can hold a build command.
+func IsCaller(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	switch path.Ext(base) {
+	case ".sh", ".bash", ".zsh", ".mk", ".hcl", ".groovy", ".ps1", ".cmd", ".bat", ".fish", ".just":
+		return true
+	case ".yml", ".yaml":
+		return true
+	}
+	switch base {
+	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "docker-bake.json", "docker-bake.override.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
+		return true
+	}
+	return strings.HasPrefix(base, "makefile.") || strings.HasPrefix(base, "jenkinsfile.")
+}
+
+var (
+	buildArg = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`--build-arg(?:[ =\t]+|["'],?\s*["']?)["']?([A-Za-z_][A-Za-z0-9_]*)`)
+	})
+	target = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:--target[ =\t]+|\btarget["']?\s*[:=]\s*)["']?([A-Za-z0-9][A-Za-z0-9._-]*)`)
+	})
+	block = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(\s*)(?:- )?["']?(build[-_]?[aA]rgs|buildArgs|args|docker_build_args|extra_build_args)["']?\s*[:=]\s*(.*)$`)
+	})
+	entry = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\s*(?:- )?["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*(?:[:=]|$)`)
+	})
+	inline = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*[:=]`)
+	})
+)
+
+// Find reads the callers among paths. isCompose names the files that are compose's and
+// read elsewhere. A file that cannot be read names nothing.
+func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
+	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}}
+	for _, p := range paths {
+		if !IsCaller(p) || isCompose(p) {
+			continue
+		}
+		info, err := fs.Stat(fsys, p)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxSize {
+			continue
+		}
+		if data, err := fs.ReadFile(fsys, p); err == nil {
+			x.read(p, data)
+		}
+	}
+	return x
+}
+
+func (x *Index) read(p string, data []byte) {
+	// Most files of these names build no image: look before reading line by line.
+	if !bytes.Contains(data, []byte("build")) && !bytes.Contains(data, []byte("args")) && !bytes.Contains(data, []byte("target")) {
+		return
+	}
+	n, inside := 0, -1 // inside: the indentation of an open block of arguments
+	for line := range strings.Lines(string(data)) {
+		n++
+		line = strings.TrimRight(line, "\r\n")
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" {
+			continue
+		}
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
+		if inside >= 0 && indent <= inside {
+			inside = -1
+		}
+		if strings.HasPrefix(trimmed, "#") && inside < 0 {
+			continue
+		}
+		for _, m := range buildArg().FindAllStringSubmatch(line, -1) {
+			x.arg(m[1], p, n)
+		}
+		for _, m := range target().FindAllStringSubmatch(line, -1) {
+			name := strings.ToLower(m[1])
+			x.Targets[name] = append(x.Targets[name], Mention{p, n})
+		}
+		if inside >= 0 {
+			if m := entry().FindStringSubmatch(line); m != nil {
+				x.arg(m[1], p, n)
+			}
+			continue
+		}
+		m := block().FindStringSubmatch(line)
+		if m == nil || !x.blockHere(p, m[2]) {
+			continue
+		}
+		rest := strings.TrimSpace(m[3])
+		switch {
+		case rest == "" || rest[0] == '|' || rest[0] == '>' || rest == "{" || rest == "[":
+			inside = indent
+		default:
+			for _, k := range inline().FindAllStringSubmatch(rest, -1) {
+				x.arg(k[1], p, n)
+			}
+		}
+	}
+}
+
+// blockHere reports whether a block of this name holds build arguments: "args" alone
+// does so in a bake file or a deploy file, not in any workflow.
+func (x *Index) blockHere(p, name string) bool {
+	if name != "args" {
+		return true
+	}
+	base := path.Base(p)
+	return path.Ext(base) == ".hcl" || strings.Contains(base, "bake") || base == "deploy.yml" || strings.HasPrefix(base, "devcontainer")
+}
+
+func (x *Index) arg(name, p string, line int) {
+	m := Mention{p, line}
+	if !slices.Contains(x.Args[name], m) {
+		x.Args[name] = append(x.Args[name], m)
+	}
+}

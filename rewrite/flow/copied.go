@@ -1,0 +1,492 @@
+package flow
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/shell"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// Copied is what is known of a secret file that a COPY or ADD brings in.
+type Copied struct {
+	Kind    detect.FileKind
+	Source  string // as the COPY names it, cleaned, relative to the context
+	Context string // the context folder that holds the file, "" if it is not there to be seen
+	Seen    bool   // its content was read and holds a secret
+	Target  string // where it stands in the image: absolute, or relative to WORKDIR if that is not known
+	Dir     string // the folder of Target
+	Made    bool   // the folder is there without this COPY
+	Known   bool   // Target is certain
+
+	Companions []Companion // commands that have nothing to do once the file is a mount
+}
+
+// Companion is a command of a RUN that removes the file or sets its mode.
+type Companion struct {
+	In      *dockerfile.Instruction
+	Run     *Run
+	Command *shell.Command
+	Arg     shell.Word // the file's name
+	Sole    bool       // the only file that the command names
+}
+
+// copied draws the flow of each secret file that is copied from the build context.
+func (a *analysis) copied() []*Secret {
+	byID := map[string]*Secret{}
+	var secrets []*Secret
+	for _, in := range a.file.Instructions {
+		if in.Name != "copy" && in.Name != "add" || in.Stage == nil {
+			continue
+		}
+		if _, ok := in.FlagValue("from"); ok {
+			continue
+		}
+		words, ok := in.Paths()
+		if !ok || len(words) < 2 {
+			continue
+		}
+		for i, w := range words[:len(words)-1] {
+			kind, ok := detect.File(w.Text)
+			if !ok || strings.Contains(w.Text, "://") || strings.HasPrefix(w.Text, "<<") {
+				continue
+			}
+			s := a.copiedFile(in, words, i, kind)
+			if s == nil {
+				continue
+			}
+			if old := byID[s.ID]; old != nil {
+				if old.Copied.Source != s.Copied.Source {
+					s.doubt(in, "two files want the id "+s.ID)
+				} else {
+					old.Origins = append(old.Origins, s.Origins...)
+					if old.Copied.Target != s.Copied.Target {
+						old.doubt(in, "it is copied to more than one place")
+					}
+					old.Doubts = append(old.Doubts, s.Doubts...)
+					old.Readers = append(old.Readers, s.Readers...)
+					old.Copied.Companions = append(old.Copied.Companions, s.Copied.Companions...)
+					old.Exposure = max(old.Exposure, s.Exposure)
+					continue
+				}
+			}
+			byID[s.ID] = s
+			secrets = append(secrets, s)
+		}
+	}
+	return secrets
+}
+
+// copiedFile judges one source of a COPY; nil if it is no secret.
+func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Word, i int, kind detect.FileKind) *Secret {
+	w := words[i]
+	c := &Copied{Kind: kind, Source: path.Clean(strings.TrimPrefix(w.Text, "/"))}
+	s := &Secret{File: a.file, Name: base(w.Text), ID: kind.ID, Copied: c, Verdict: detect.Exposed,
+		Origins: []Origin{{Kind: Copy, In: in, Path: w}}}
+	if strings.ContainsAny(w.Text, "*?[") {
+		s.doubt(in, "its name is a pattern")
+	}
+	if strings.Contains(w.Text, "$") {
+		s.doubt(in, "its name holds a variable")
+	}
+	switch a.content(c) {
+	case contentHarmless:
+		return nil
+	case contentSecret:
+		c.Seen = true
+	case contentUnseen:
+		if !kind.Sure {
+			return nil
+		}
+	}
+	s.Builders = compose.Builders(a.project.Compose(), a.file.Path)
+	if in.OnBuild {
+		s.doubt(in, "it is copied by ONBUILD, in builds of other projects")
+		return s
+	}
+	a.target(s, in, words)
+	a.fileReaders(s, in)
+	if a.reaches(in.Stage, c) && kind.Run {
+		s.Exposure = RunTime
+	}
+	return s
+}
+
+type content uint8
+
+const (
+	contentUnseen content = iota
+	contentHarmless
+	contentSecret
+)
+
+// content reads the file in the contexts that the Dockerfile can have.
+func (a *analysis) content(c *Copied) content {
+	dirs, _ := a.project.Contexts(a.file.Path)
+	for _, dir := range dirs {
+		name := path.Join(dir, c.Source)
+		info, err := fs.Stat(a.project.FS, name)
+		if err != nil {
+			continue
+		}
+		c.Context = dir
+		if !info.Mode().IsRegular() {
+			return contentHarmless // a folder: what is in it is another question
+		}
+		if info.Size() > 1<<20 {
+			return contentUnseen
+		}
+		data, err := fs.ReadFile(a.project.FS, name)
+		if err != nil {
+			return contentUnseen
+		}
+		if detect.Content(c.Source, data) {
+			return contentSecret
+		}
+		return contentHarmless
+	}
+	return contentUnseen
+}
+
+// reaches reports whether the copied file stands in a stage that is built for itself,
+// by FROM or by a COPY --from of the folder that holds it.
+func (a *analysis) reaches(from *dockerfile.Stage, c *Copied) bool {
+	for _, st := range a.file.Stages {
+		if a.project.built(st) && slices.Contains(st.Lineage(), from) {
+			return true
+		}
+	}
+	for _, in := range a.file.Instructions {
+		src, ok := in.FlagValue("from")
+		if !ok || in.Name != "copy" || a.file.SourceStage(src) == nil || !slices.Contains(a.file.SourceStage(src).Lineage(), from) {
+			continue
+		}
+		words, ok := in.Paths()
+		if !ok {
+			return true
+		}
+		for _, w := range words[:max(0, len(words)-1)] {
+			p := path.Clean(w.Text)
+			if p == "/" || p == c.Target || strings.HasPrefix(c.Target, p+"/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Workdir returns the folder in force at an instruction, absolute; ok is false where
+// the base image decides.
+func Workdir(in *dockerfile.Instruction) (dir string, ok bool) {
+	for _, x := range in.Stage.History(in) {
+		if x.Name != "workdir" {
+			continue
+		}
+		w := strings.TrimSpace(x.ArgText())
+		switch {
+		case strings.ContainsAny(w, "$\\`\"'"):
+			dir, ok = "", false
+		case path.IsAbs(w):
+			dir, ok = path.Clean(w), true
+		case ok:
+			dir = path.Join(dir, w)
+		}
+	}
+	return dir, ok
+}
+
+// User returns the user in force at an instruction, "" for the base image's.
+func User(in *dockerfile.Instruction) string {
+	user := ""
+	for _, x := range in.Stage.History(in) {
+		if x.Name == "user" {
+			user = strings.TrimSpace(x.ArgText())
+		}
+	}
+	return user
+}
+
+// target finds where the file stands in the image.
+func (a *analysis) target(s *Secret, in *dockerfile.Instruction, words []dockerfile.Word) {
+	c := s.Copied
+	dest := words[len(words)-1].Text
+	if strings.ContainsAny(dest, "$~\\`") {
+		s.doubt(in, "its destination holds a variable or a ~")
+		return
+	}
+	dir, known := Workdir(in)
+	name := base(words[0].Text)
+	if len(words) > 2 || strings.HasSuffix(dest, "/") || dest == "." || dest == ".." {
+		name = s.Name
+	}
+	folder := len(words) > 2 || strings.HasSuffix(dest, "/") || dest == "." || dest == ".."
+	clean := path.Clean(dest)
+	if !path.IsAbs(clean) && known {
+		clean = path.Join(dir, clean)
+	}
+	if !folder && a.isFolder(in, clean, dir) {
+		folder = true
+	}
+	if folder {
+		c.Dir, c.Target = clean, path.Join(clean, name)
+	} else {
+		c.Dir, c.Target = path.Dir(clean), clean
+		if path.Base(clean) != s.Name && !path.IsAbs(clean) && !known {
+			// COPY .npmrc x, with no WORKDIR: x may be a folder of the base image.
+			s.doubt(in, "its destination may be a file or a folder")
+		} else if path.Base(clean) != s.Name && !strings.Contains(path.Base(clean), ".") && path.Base(clean) != strings.TrimPrefix(s.Name, ".") && !strings.HasPrefix(path.Base(clean), "id_") {
+			s.doubt(in, "its destination may be a file or a folder")
+		}
+	}
+	c.Known = true
+	c.Made = c.Dir == dir || !path.IsAbs(c.Dir) && c.Dir == "." || a.isFolder(in, c.Dir, dir) || len(words) > 2
+}
+
+// isFolder reports whether a folder is there before an instruction: every image has
+// it, or an earlier instruction makes it.
+func (a *analysis) isFolder(in *dockerfile.Instruction, dir, workdir string) bool {
+	switch dir {
+	case "/", "/root", "/etc", "/tmp", "/home", "/usr", "/opt", "/var", "/usr/local", "/bin", "/usr/bin", ".":
+		return true
+	}
+	if workdir == dir || strings.HasPrefix(workdir, dir+"/") {
+		return true
+	}
+	wd := ""
+	for _, x := range in.Stage.History(in) {
+		switch x.Name {
+		case "workdir":
+			w := strings.TrimSpace(x.ArgText())
+			if !path.IsAbs(w) {
+				w = path.Join(wd, w)
+			}
+			wd = w
+			if wd == dir || strings.HasPrefix(wd, dir+"/") {
+				return true
+			}
+		case "run":
+			r := a.run(x)
+			for _, cmd := range r.cmds {
+				if cmd.sh == nil || cmd.program != "mkdir" && cmd.program != "install" || cmd.sh.In&(shell.InCond|shell.InBranch|shell.InCase|shell.OrRight|shell.InFunc) != 0 {
+					continue
+				}
+				for _, arg := range cmd.args {
+					p := arg
+					if rest, ok := strings.CutPrefix(p, "~/"); ok {
+						p = "/root/" + rest
+					}
+					if p = path.Clean(p); !path.IsAbs(p) && wd != "" {
+						p = path.Join(wd, p)
+					}
+					if p == dir || strings.HasPrefix(p, dir+"/") {
+						return true
+					}
+				}
+			}
+		case "copy", "add":
+			words, ok := x.Paths()
+			if !ok || len(words) < 2 {
+				continue
+			}
+			dest := words[len(words)-1].Text
+			p := path.Clean(dest)
+			if !path.IsAbs(p) && wd != "" {
+				p = path.Join(wd, p)
+			}
+			if strings.HasSuffix(dest, "/") && p == dir || strings.HasPrefix(p, dir+"/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fileReaders finds the RUNs that read the file while it is there, and the commands
+// that only clean up after it.
+func (a *analysis) fileReaders(s *Secret, in *dockerfile.Instruction) {
+	c := s.Copied
+	for _, st := range a.file.Stages {
+		if !slices.Contains(st.Lineage(), in.Stage) {
+			continue
+		}
+		gone := false
+		for _, line := range reversed(st.Lineage()) {
+			for _, x := range line.Instructions {
+				if x.OnBuild || line == in.Stage && x.Index <= in.Index || x.Name != "run" || gone || line != st && !slices.Contains(line.Lineage(), in.Stage) {
+					continue
+				}
+				if line != st {
+					// Seen when that stage was looked at; here only whether the file goes.
+					gone = a.removes(a.run(x), c)
+					continue
+				}
+				gone = a.fileReader(s, x)
+			}
+		}
+	}
+}
+
+func reversed(line []*dockerfile.Stage) []*dockerfile.Stage {
+	out := slices.Clone(line)
+	slices.Reverse(out)
+	return out
+}
+
+func (a *analysis) removes(r *Run, c *Copied) bool {
+	for _, cmd := range r.cmds {
+		if cmd.sh != nil && cmd.program == "rm" && slices.ContainsFunc(cmd.sh.Args, func(w shell.Word) bool { return a.sameFile(r, cmd.sh, w, c) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// fileReader judges one RUN; it reports whether the file is gone after it.
+func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool) {
+	c := s.Copied
+	r := a.run(in)
+	if r.Why != "" {
+		s.doubt(in, r.Why)
+		return false
+	}
+	var rd *Reader
+	mark := func(how How, program string) {
+		if rd == nil || how > rd.How {
+			rd = &Reader{In: in, How: how, Program: program, Run: r}
+		}
+	}
+	for _, cmd := range r.cmds {
+		if cmd.sh == nil {
+			if slices.Contains(c.Kind.Programs, cmd.program) || slices.ContainsFunc(cmd.args, func(x string) bool { return path.Clean(x) == c.Target }) {
+				mark(Known, cmd.program)
+			} else if classOf(cmd.program, cmd.args) == opaque {
+				mark(Opaque, cmd.name())
+			}
+			continue
+		}
+		named, companion := false, false
+		for _, w := range cmd.sh.Args {
+			if !a.sameFile(r, cmd.sh, w, c) {
+				if a.aboveFile(cmd.sh, w, c) && wholeFolder(cmd) {
+					s.doubt(in, cmd.program+" works on the folder that the file is in")
+				}
+				continue
+			}
+			named = true
+			switch cmd.program {
+			case "rm", "chmod", "chown", "unlink":
+				companion = true
+				if cmd.program == "chown" && User(in) != "" {
+					s.doubt(in, "chown gives it to another user")
+				}
+				c.Companions = append(c.Companions, Companion{in, r, cmd.sh, w, files(cmd) == 1})
+				gone = gone || cmd.program == "rm" || cmd.program == "unlink"
+			case "cp", "mv", "ln", "install", "sed", "tee", "truncate":
+				s.doubt(in, cmd.program+" moves or changes it")
+			}
+		}
+		for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
+			if redir.Target.Lit != "" && a.sameFile(r, cmd.sh, redir.Target, c) {
+				named = true
+				if redir.WritesFile() {
+					s.doubt(in, cmd.name()+" writes to it")
+				}
+			}
+		}
+		switch {
+		case companion:
+		case named:
+			mark(Named, cmd.program)
+		case cmd.wraps(r) || cmd.sh.Function:
+		case slices.Contains(c.Kind.Programs, strings.TrimPrefix(cmd.program, "./")):
+			mark(Known, cmd.program)
+		case cmd.sh.Opaque || cmd.sh.Path != "" && classOf(cmd.program, cmd.args) == opaque:
+			mark(Opaque, cmd.name())
+		}
+	}
+	if rd != nil {
+		s.Readers = append(s.Readers, *rd)
+	}
+	return gone
+}
+
+// files counts the arguments of a command that name files.
+func files(cmd command) int {
+	n := 0
+	for i, a := range cmd.args {
+		if strings.HasPrefix(a, "-") || i == 0 && (cmd.program == "chmod" || cmd.program == "chown") {
+			continue
+		}
+		n++
+	}
+	return n
+}
+
+// wholeFolder reports commands that a mount inside the folder makes fail or leak.
+func wholeFolder(cmd command) bool {
+	switch cmd.program {
+	case "tar", "zip", "cp", "mv", "rsync", "rm":
+		return cmd.program != "rm" || slices.ContainsFunc(cmd.args, func(a string) bool {
+			return strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.ContainsAny(a, "rR")
+		})
+	case "chown", "chmod", "chgrp":
+		return slices.ContainsFunc(cmd.args, func(a string) bool {
+			return a == "--recursive" || strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.Contains(a, "R")
+		})
+	}
+	return false
+}
+
+// absolute is a script's path as far as it is known: in the folder that the command
+// runs in, itself in the RUN's WORKDIR.
+func (a *analysis) absolute(in *dockerfile.Instruction, cmd *shell.Command, p string) string {
+	for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
+		if rest, ok := strings.CutPrefix(p, home); ok {
+			if u := User(in); u != "" && u != "root" && u != "0" {
+				return path.Join("/home", u, rest)
+			}
+			return path.Join("/root", rest)
+		}
+	}
+	if !path.IsAbs(p) {
+		p = path.Join(cmd.Dir, p)
+	}
+	if !path.IsAbs(p) {
+		if dir, ok := Workdir(in); ok {
+			p = path.Join(dir, p)
+		}
+	}
+	return path.Clean(p)
+}
+
+func (a *analysis) sameFile(r *Run, cmd *shell.Command, w shell.Word, c *Copied) bool {
+	p := w.Lit
+	if !w.IsLit {
+		p = strings.Trim(w.Text, `"`)
+	}
+	return p != "" && a.absolute(r.In, cmd, p) == c.Target
+}
+
+// aboveFile reports whether a word names a folder that the file is in.
+func (a *analysis) aboveFile(cmd *shell.Command, w shell.Word, c *Copied) bool {
+	p := w.Lit
+	if !w.IsLit {
+		p = strings.Trim(w.Text, `"`)
+	}
+	if p == "" || strings.HasPrefix(p, "-") {
+		return false
+	}
+	if path.Clean(p) == "." {
+		return true
+	}
+	abs := path.Clean(p)
+	if !path.IsAbs(abs) {
+		abs = path.Join(c.Dir, abs)
+		return strings.HasPrefix(c.Target, abs+"/") && abs != c.Dir || abs == c.Dir
+	}
+	return abs == "/" || strings.HasPrefix(c.Target, abs+"/")
+}

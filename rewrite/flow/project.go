@@ -1,0 +1,77 @@
+package flow
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/callers"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+)
+
+// Project is what stands around a Dockerfile: its files, the compose services and the
+// other callers that build it. What is not asked for is not read.
+type Project struct {
+	FS      fs.FS
+	Paths   []string // all files, slash-separated, relative to the root
+	Compose func() []*compose.File
+	Callers func() *callers.Index
+}
+
+// NewProject describes the files of fsys. list is called at most once, when something
+// besides a Dockerfile is needed.
+func NewProject(fsys fs.FS, list func() []string) *Project {
+	p := &Project{FS: fsys}
+	paths := sync.OnceValue(list)
+	p.Compose = sync.OnceValue(func() []*compose.File {
+		var files []string
+		for _, f := range paths() {
+			if compose.IsComposeFile(path.Base(f)) {
+				files = append(files, f)
+			}
+		}
+		return compose.Load(fsys, files)
+	})
+	p.Callers = sync.OnceValue(func() *callers.Index {
+		return callers.Find(fsys, paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) })
+	})
+	return p
+}
+
+// Contexts returns the folders that can be the build context of a Dockerfile: those of
+// the compose services that build it, else its own folder and the root.
+func (p *Project) Contexts(dockerfilePath string) (dirs []string, certain bool) {
+	for _, s := range compose.Builders(p.Compose(), dockerfilePath) {
+		if s.Build != nil && s.Build.Context != "" && !slices.Contains(dirs, s.Build.Context) {
+			dirs = append(dirs, s.Build.Context)
+		}
+	}
+	if len(dirs) > 0 {
+		return dirs, true
+	}
+	dirs = []string{path.Dir(dockerfilePath)}
+	if dirs[0] != "." {
+		dirs = append(dirs, ".")
+	}
+	return dirs, false
+}
+
+// built reports whether a stage is built for its own sake: it is the last one, or a
+// compose service or another caller names it as target.
+func (p *Project) built(s *dockerfile.Stage) bool {
+	if s == s.File.Final() {
+		return true
+	}
+	if s.Name == "" {
+		return false
+	}
+	for _, b := range compose.Builders(p.Compose(), s.File.Path) {
+		if b.Build != nil && strings.EqualFold(b.Build.Target, s.Name) {
+			return true
+		}
+	}
+	return len(p.Callers().Targets[s.Name]) > 0
+}

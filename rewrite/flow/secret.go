@@ -1,0 +1,152 @@
+// Package flow draws the flow of each secret of a Dockerfile: where it enters, which
+// instructions read it, what they write, whether the running container needs it. It
+// leans on the instructions, the shell's words and the tables of programs beside this
+// file, and on the project's compose files and callers. It changes nothing and decides
+// nothing: whether the laws allow a fix is the rules' business.
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// Secret is one value's way through a Dockerfile.
+type Secret struct {
+	File     *dockerfile.File
+	Name     string // the variable's, or the copied file's base name
+	ID       string // the mount's id, compose's name, the file's name under secrets/
+	Origins  []Origin
+	Readers  []Reader
+	Writes   []Write
+	Uses     []Use // expansions by the builder itself, which no mount can serve
+	Exposure Exposure
+	Value    Value // the literal, if there is one
+	Given    bool  // Value is what compose passes, not what the Dockerfile holds
+	Verdict  detect.Verdict
+	Copied   *Copied // for a copied file
+
+	Builders  []*compose.Service // services that build the file
+	Callers   []Caller           // other callers that pass the value
+	Doubts    []Doubt            // what stands in the way of any certain edit
+	BuildOnly bool               // its name belongs to a build tool: no running program reads it
+}
+
+// OriginKind is the way in which a value gets into the build.
+type OriginKind uint8
+
+const (
+	Arg OriginKind = iota
+	Env
+	Copy
+)
+
+// Origin is one place where the value enters.
+type Origin struct {
+	Kind  OriginKind
+	In    *dockerfile.Instruction
+	Pair  dockerfile.Pair // of an ARG or ENV
+	Path  dockerfile.Word // of a COPY or ADD: the source
+	Value Value           // the literal that stands here, if any
+	From  string          // ENV B=$A: the name A
+}
+
+// How says how an instruction reads a secret.
+type How uint8
+
+const (
+	Opaque How = iota // runs something that may read it
+	Known             // runs a program that is known to read it
+	Named             // has its name in the text
+)
+
+func (h How) String() string { return [...]string{"opaque", "known", "named"}[h] }
+
+// Reader is a RUN that reads the secret, or may.
+type Reader struct {
+	In      *dockerfile.Instruction
+	How     How
+	Names   []string // the variables that it reads, sorted
+	Program string   // the program that makes it a reader
+	Run     *Run
+	Unset   bool // it tells an unset variable from an empty one
+}
+
+// Write is a command that puts the secret into a layer.
+type Write struct {
+	In     *dockerfile.Instruction
+	What   string // "writes it to .npmrc"
+	Hashed bool   // only a hash of it stays (chpasswd)
+	Unsure bool   // it may
+}
+
+// Use is an expansion by the builder, outside of RUN.
+type Use struct {
+	In   *dockerfile.Instruction
+	What string
+}
+
+// Exposure says who needs the value.
+type Exposure uint8
+
+const (
+	Build Exposure = iota
+	RunTime
+)
+
+// Doubt is a reason why nothing can be changed with certainty.
+type Doubt struct {
+	In  *dockerfile.Instruction
+	Why string
+}
+
+// Caller is a file that passes the value to a build and is not a compose file.
+type Caller struct {
+	Path string
+	Line int
+}
+
+// Value is a literal that no output may show: every way of printing it is masked.
+type Value struct {
+	text  string
+	known bool
+}
+
+// NewValue wraps a literal.
+func NewValue(text string) Value { return Value{text, true} }
+
+// Known reports whether there is a literal.
+func (v Value) Known() bool { return v.known }
+
+// Reveal returns the literal itself, for the file that it moves to and for masking.
+func (v Value) Reveal() string { return v.text }
+
+// String returns a provider's public prefix at most.
+func (v Value) String() string {
+	if !v.known {
+		return ""
+	}
+	return detect.Mask(v.text)
+}
+
+// GoString, Format and MarshalJSON mask as String does.
+func (v Value) GoString() string             { return v.String() }
+func (v Value) Format(s fmt.State, _ rune)   { io.WriteString(s, v.String()) }
+func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
+
+// Position is where the secret is reported: its first origin.
+func (s *Secret) Position() *dockerfile.Instruction { return s.Origins[0].In }
+
+// HasEnv reports whether the value gets into the image's environment.
+func (s *Secret) HasEnv() bool {
+	for _, o := range s.Origins {
+		if o.Kind == Env {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,138 @@
+package flow
+
+import (
+	_ "embed"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed consumers.tsv
+var consumersTSV string
+
+//go:embed programs.tsv
+var programsTSV string
+
+// consumer is one row of consumers.tsv: variables and the programs that read them.
+type consumer struct {
+	names    *regexp.Regexp
+	programs []programSpec
+	build    bool // no running program has a use for it
+}
+
+// programSpec is "npm" or "npm:ci,install".
+type programSpec struct {
+	name string
+	subs []string
+}
+
+func (p programSpec) matches(program string, args []string) bool {
+	if p.name != program && !(strings.HasSuffix(p.name, "*") && strings.HasPrefix(program, p.name[:len(p.name)-1])) {
+		return false
+	}
+	return len(p.subs) == 0 || slices.Contains(p.subs, subcommand(args))
+}
+
+// subcommand is the first argument that is not an option.
+func subcommand(args []string) string {
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") && a != "" {
+			return a
+		}
+	}
+	return ""
+}
+
+func rows(tsv string) [][]string {
+	var out [][]string
+	for line := range strings.Lines(tsv) {
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		out = append(out, strings.Split(line, "\t"))
+	}
+	return out
+}
+
+func specs(field string) []programSpec {
+	var out []programSpec
+	for _, f := range strings.Fields(field) {
+		name, subs, ok := strings.Cut(f, ":")
+		s := programSpec{name: name}
+		if ok {
+			s.subs = strings.Split(subs, ",")
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+var consumers = sync.OnceValue(func() []consumer {
+	var out []consumer
+	for _, r := range rows(consumersTSV) {
+		out = append(out, consumer{regexp.MustCompile(`^(?:` + r[0] + `)$`), specs(r[1]), r[2] == "build"})
+	}
+	return out
+})
+
+// program classes: what a program does with variables that are not in its row of consumers.tsv.
+type class uint8
+
+const (
+	opaque  class = iota // may read anything
+	inert                // reads no variable of a secret's kind
+	printer              // sends its arguments on: nothing stays but by redirection
+)
+
+var programs = sync.OnceValue(func() map[string][]programRow {
+	out := map[string][]programRow{}
+	for _, r := range rows(programsTSV) {
+		c := map[string]class{"inert": inert, "printer": printer, "opaque": opaque}[r[1]]
+		for _, s := range specs(r[0]) {
+			out[s.name] = append(out[s.name], programRow{s, c})
+		}
+	}
+	return out
+})
+
+type programRow struct {
+	spec  programSpec
+	class class
+}
+
+// classOf says what a program may read; one that is not in the table is opaque.
+func classOf(program string, args []string) class {
+	for _, r := range programs()[program] {
+		if r.spec.matches(program, args) {
+			return r.class
+		}
+	}
+	return opaque
+}
+
+// reads reports whether a program is known to read a variable.
+func reads(name, program string, args []string) bool {
+	for _, c := range consumers() {
+		if !c.names.MatchString(name) {
+			continue
+		}
+		for _, p := range c.programs {
+			if p.matches(program, args) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// buildOnly reports whether a variable belongs to build tools alone.
+func buildOnly(name string) bool {
+	for _, c := range consumers() {
+		if c.build && c.names.MatchString(name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,292 @@
+// Package rewrite is the engine: it reads Dockerfiles, asks the rules what is wrong,
+// makes one fix at a time, reads the result again, and looks for the next, until no
+// rule has anything to do. It leans on dockerfile, flow and edit, works on a directory
+// in memory, and is given its rules. It touches no disk: printing and writing are two
+// readings of the Plan that comes out.
+package rewrite
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+)
+
+// Options steer a run.
+type Options struct {
+	Least    Safety              // the least safe fixes that are made; Manual: none are
+	Progress func(done, all int) // called as files are read, from many goroutines; may be nil
+}
+
+// Outcome says what became of a finding.
+type Outcome uint8
+
+const (
+	Left  Outcome = iota // nothing was changed
+	Fixed                // the fix is part of the plan
+)
+
+// Result is a finding with its place and its outcome.
+type Result struct {
+	Finding
+	Outcome   Outcome
+	Line, Col int    // from 1, of Start
+	Source    string // the physical line, values masked
+	Caret     [2]int // what is pointed at: byte offsets in Source
+}
+
+// Plan is what a run comes to.
+type Plan struct {
+	Results []Result
+	Errors  []error // files that could not be read or parsed; a *dockerfile.ParseError has a place
+	Files   int     // Dockerfiles that were looked at
+
+	ws    *Workspace
+	masks *masks
+}
+
+// state is a Dockerfile in one state of the workspace.
+type state struct {
+	file     *dockerfile.File
+	secrets  []*flow.Secret
+	findings []Finding
+}
+
+// Run looks at the Dockerfiles at paths (slash-separated, relative to the workspace)
+// and plans their fixes. The error is about the run as a whole; what is wrong with one
+// file is in Plan.Errors.
+func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, error) {
+	plan := &Plan{Files: len(paths), masks: newMasks()}
+	first := make([]*state, len(paths))
+	errs := make([]error, len(paths))
+	var next, done atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(paths)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(paths) {
+					return
+				}
+				first[i], errs[i] = look(ws, paths[i], rules)
+				if opts.Progress != nil {
+					opts.Progress(int(done.Add(1)), len(paths))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range paths {
+		if errs[i] != nil {
+			plan.Errors = append(plan.Errors, errs[i])
+		} else {
+			plan.masks.add(first[i])
+		}
+	}
+	last := slices.Clone(first)
+	fixed := map[string]*Fix{}
+	withdrawn := map[string]string{}
+	// A fix in one file can free another's, by an ignore line say: until nothing moves.
+	for moved := opts.Least > Manual; moved; {
+		moved = false
+		for i, st := range last {
+			if st == nil || len(st.findings) == 0 {
+				continue
+			}
+			for {
+				st, err := look(ws, paths[i], rules)
+				if err != nil {
+					return nil, fmt.Errorf("after a fix: %w", err)
+				}
+				last[i] = st
+				plan.masks.add(st)
+				f, ok := pick(st, opts.Least, fixed, withdrawn)
+				if !ok {
+					break
+				}
+				to, err := ws.With(f.Fix)
+				if err == nil {
+					err = sound(to, paths[i], st, f)
+				}
+				if err != nil {
+					withdrawn[f.key()] = fmt.Sprintf("the fix was withdrawn (%v); report this", err)
+					continue
+				}
+				ws, moved = to, true
+				fixed[f.key()] = f.Fix
+			}
+		}
+	}
+	plan.ws = ws
+	for i, p := range paths {
+		if first[i] != nil {
+			plan.collect(p, first[i], last[i], fixed, withdrawn)
+		}
+	}
+	slices.SortStableFunc(plan.Results, func(a, b Result) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Start, b.Start), strings.Compare(a.Rule.ID, b.Rule.ID))
+	})
+	return plan, nil
+}
+
+// look reads a Dockerfile and asks every rule.
+func look(ws *Workspace, path string, rules []*Rule) (*state, error) {
+	src, err := ws.ReadFile(path)
+	if err != nil {
+		return nil, readError(path, err)
+	}
+	f, err := dockerfile.Parse(path, src)
+	if err != nil {
+		return nil, err
+	}
+	st := &state{file: f, secrets: flow.Analyze(f, ws.Project())}
+	st.findings = ignores(f)
+	if len(st.secrets) == 0 {
+		return st, nil
+	}
+	for _, r := range rules {
+		pass := &Pass{Rule: r, File: f, Secrets: st.secrets, Workspace: ws}
+		pass.report = func(x Finding) {
+			if !ignored(f, st.secrets, x) {
+				st.findings = append(st.findings, x)
+			}
+		}
+		r.Run(pass)
+	}
+	return st, nil
+}
+
+func readError(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// key names a finding across the states of its file.
+func (f Finding) key() string { return f.Path + "\x00" + f.Secret }
+
+// pick returns the first finding whose fix is safe enough and not made yet.
+func pick(st *state, least Safety, fixed map[string]*Fix, withdrawn map[string]string) (Finding, bool) {
+	for _, f := range st.findings {
+		if f.Fix == nil || f.Fix.Safety < least {
+			continue
+		}
+		if _, ok := withdrawn[f.key()]; ok {
+			continue
+		}
+		if _, ok := fixed[f.key()]; ok {
+			// Made, and found again: a rule that does not come to an end.
+			withdrawn[f.key()] = "the fix did not take it away; report this"
+			continue
+		}
+		return f, true
+	}
+	return Finding{}, false
+}
+
+// sound is the check that every fix passes whatever its rule says: BuildKit reads the
+// result, and the instructions outside of the fix are the same bytes.
+func sound(ws *Workspace, path string, st *state, f Finding) error {
+	src, err := ws.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	g, err := dockerfile.Parse(path, src)
+	if err != nil {
+		return errors.New("BuildKit does not read the result")
+	}
+	touched := func(in *dockerfile.Instruction) bool {
+		for _, c := range f.Fix.Changes {
+			if c.Path != path {
+				continue
+			}
+			for _, e := range c.Edits {
+				if e.Start < in.End && e.End > in.Start || e.Start == e.End && in.Start < e.Start && e.Start <= in.End {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	rest := g.Instructions
+	for _, in := range st.file.Instructions {
+		if touched(in) {
+			continue
+		}
+		old := string(in.File.Src[in.Start:in.End])
+		i := slices.IndexFunc(rest, func(x *dockerfile.Instruction) bool {
+			return strings.TrimRight(string(g.Src[x.Start:x.End]), "\r\n") == strings.TrimRight(old, "\r\n")
+		})
+		if i < 0 {
+			return fmt.Errorf("line %d would change", in.Line)
+		}
+		rest = rest[i+1:]
+	}
+	return nil
+}
+
+// collect turns what was found into results: at the places of the file as it is on disk.
+func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, withdrawn map[string]string) {
+	done := map[string]bool{}
+	for _, f := range first.findings {
+		r := Result{Finding: f}
+		if fix := fixed[f.key()]; fix != nil && f.Secret != "" {
+			r.Outcome, r.Fix = Fixed, fix
+		} else if why, ok := withdrawn[f.key()]; ok {
+			r.Fix, r.Reason = nil, why
+		} else if f.Fix != nil {
+			// The last state knows best why it is left: another fix may have changed it.
+			for _, g := range last.findings {
+				if g.key() == f.key() {
+					r.Fix, r.Reason = g.Fix, g.Reason
+				}
+			}
+		}
+		done[f.key()] = true
+		p.Results = append(p.Results, p.place(r, first.file))
+	}
+	for _, f := range last.findings {
+		// What a fix leaves behind under the same name is a finding of its own.
+		if !done[f.key()] || fixed[f.key()] != nil && f.Secret != "" {
+			p.Results = append(p.Results, p.place(Result{Finding: f}, last.file))
+		}
+	}
+}
+
+func (p *Plan) place(r Result, f *dockerfile.File) Result {
+	r.Line, r.Col = f.Position(r.Start)
+	start := r.Start - r.Col + 1
+	end := start
+	for end < len(f.Src) && f.Src[end] != '\n' && f.Src[end] != '\r' {
+		end++
+	}
+	to := min(r.End, end)
+	before := p.masks.text(string(f.Src[start:r.Start]))
+	marked := p.masks.text(string(f.Src[r.Start:to]))
+	after := p.masks.text(string(f.Src[to:end]))
+	whole := p.masks.text(string(f.Src[start:end]))
+	if before+marked+after != whole {
+		// A value reaches over the borders: show nothing that the whole line would not.
+		before, marked, after = "", whole, ""
+	}
+	r.Source, r.Caret = before+marked+after, [2]int{len(before), len(before) + len(marked)}
+	return r
+}
+
+// Todo reports whether a finding is left that a person should act on.
+func (p *Plan) Todo() bool {
+	return slices.ContainsFunc(p.Results, func(r Result) bool { return r.Outcome == Left && !r.Note })
+}
+
+// Changed reports whether the plan changes any file.
+func (p *Plan) Changed() bool { return len(p.Changes()) > 0 }

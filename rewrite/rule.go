@@ -1,0 +1,83 @@
+package rewrite
+
+import (
+	"io/fs"
+
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+)
+
+// Rule finds one kind of secret in a Dockerfile and, where the laws can be kept, makes
+// the fix. A rule is a value; the list of them is in package rules.
+type Rule struct {
+	ID       string // "secret-arg"
+	Title    string // one line, for lists
+	Doc      string // why, and what the fix does; paragraphs of plain text
+	Examples []Example
+	Run      func(*Pass)
+}
+
+// Example is a file before and after the rule's fix: tests run it, explain prints it.
+type Example struct{ Name, Before, After string } // a Dockerfile or a txtar; empty After: left alone
+
+// Safety says what a person must still do. The zero value is the careful one.
+type Safety uint8
+
+const (
+	Manual Safety = iota // no edit is certainly right: the message says what to do
+	Review               // right in the common case: Needs says what to check
+	Safe                 // every reader is certain
+)
+
+func (s Safety) String() string { return [...]string{"manual", "review", "safe"}[s] }
+
+// Finding is one secret as a rule sees it.
+type Finding struct {
+	Rule       *Rule
+	Path       string
+	Start, End int    // byte offsets in the file, of what the carets stand under
+	Secret     string // its name
+	Message    string // what is wrong; never a value
+	Reason     string // why there is no fix, if there is none
+	Note       bool   // worth knowing, nothing to do: does not count for the exit code
+	Fix        *Fix
+}
+
+// Fix is a set of changes in any number of files, made as a whole or not at all.
+type Fix struct {
+	Title   string // a verb phrase: "mount NPM_TOKEN on the RUN that reads it"
+	Safety  Safety
+	Needs   string // what a person must check or do, "" if nothing
+	Changes []Change
+	Passes  []Passed // what the build must be given from now on
+	Rotate  []string // secrets whose value was known to whoever could read the file
+}
+
+// Passed is one secret that the build command must pass.
+type Passed struct {
+	ID   string
+	File string // slash-separated, relative to the root; empty: the variable of that name
+}
+
+// Change is the edits of one file. A file that does not exist is empty.
+type Change struct {
+	Path  string
+	Edits []edit.Edit
+	Mode  fs.FileMode // of a file that is created; 0: the default
+}
+
+// Pass is what a rule's Run may see: one Dockerfile in one state of the workspace.
+type Pass struct {
+	Rule      *Rule
+	File      *dockerfile.File
+	Secrets   []*flow.Secret
+	Workspace *Workspace
+	report    func(Finding)
+}
+
+// Report hands in a finding; Rule and Path are filled in.
+func (p *Pass) Report(f Finding) {
+	f.Rule, f.Path = p.Rule, p.File.Path
+	p.report(f)
+}

@@ -1,0 +1,157 @@
+package rewrite
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+)
+
+// Workspace is a directory in memory, laid over the one on disk. It is immutable: a
+// fix makes a new one. It is an fs.FS, and a file that is missing is an empty file.
+type Workspace struct {
+	disk    fs.FS
+	list    func() []string
+	tracked func(string) bool
+	changed map[string]*changedFile
+	project *flow.Project
+	sources *sources
+}
+
+// changedFile is a file that differs from the disk.
+type changedFile struct {
+	old  []byte // as on disk; nil if it is not there
+	new  []byte
+	mode fs.FileMode // of a file that is created
+}
+
+// NewWorkspace lays a workspace over disk. list returns all files of the project that
+// count (slash-separated, sorted); it is called at most once. tracked reports whether
+// git has a file; nil: it has none.
+func NewWorkspace(disk fs.FS, list func() []string, tracked func(string) bool) *Workspace {
+	if tracked == nil {
+		tracked = func(string) bool { return false }
+	}
+	w := &Workspace{disk: disk, list: sync.OnceValue(list), tracked: tracked, sources: &sources{}}
+	w.project = flow.NewProject(w, w.Paths)
+	return w
+}
+
+// Paths returns the project's files, those that fixes create included.
+func (w *Workspace) Paths() []string {
+	paths := slices.Clone(w.list())
+	for p, c := range w.changed {
+		if c.old == nil && !slices.Contains(paths, p) {
+			paths = append(paths, p)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// Project is what stands around the Dockerfiles in this state.
+func (w *Workspace) Project() *flow.Project { return w.project }
+
+// Tracked reports whether git has the file.
+func (w *Workspace) Tracked(name string) bool { return w.tracked(name) }
+
+// Exists reports whether there is a file or folder of that name.
+func (w *Workspace) Exists(name string) bool {
+	_, err := w.Stat(name)
+	return err == nil
+}
+
+// ReadFile returns a file's content; fs.ErrNotExist where there is none.
+func (w *Workspace) ReadFile(name string) ([]byte, error) {
+	if c, ok := w.changed[name]; ok {
+		return c.new, nil
+	}
+	return fs.ReadFile(w.disk, name)
+}
+
+// Stat is part of fs.StatFS.
+func (w *Workspace) Stat(name string) (fs.FileInfo, error) {
+	if c, ok := w.changed[name]; ok {
+		return memInfo{path.Base(name), int64(len(c.new)), c.mode}, nil
+	}
+	return fs.Stat(w.disk, name)
+}
+
+// Open is part of fs.FS.
+func (w *Workspace) Open(name string) (fs.File, error) {
+	if c, ok := w.changed[name]; ok {
+		return &memFile{Reader: bytes.NewReader(c.new), info: memInfo{path.Base(name), int64(len(c.new)), c.mode}}, nil
+	}
+	return w.disk.Open(name)
+}
+
+// With returns the workspace with a fix made. It is an error for the edits of a file to
+// overlap; nothing is changed then.
+func (w *Workspace) With(fix *Fix) (*Workspace, error) {
+	next := &Workspace{disk: w.disk, list: w.list, tracked: w.tracked, sources: w.sources, changed: make(map[string]*changedFile, len(w.changed)+len(fix.Changes))}
+	for p, c := range w.changed {
+		next.changed[p] = c
+	}
+	for _, ch := range fix.Changes {
+		src, err := next.ReadFile(ch.Path)
+		missing := false
+		if err != nil {
+			if next.Exists(ch.Path) {
+				return nil, fmt.Errorf("%s: %w", ch.Path, err)
+			}
+			missing = true
+		}
+		out, err := edit.Apply(src, ch.Edits)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", ch.Path, err)
+		}
+		c := &changedFile{old: src, new: out, mode: ch.Mode}
+		if missing {
+			c.old = nil
+		} else if c.old == nil {
+			c.old = []byte{}
+		}
+		if before, ok := next.changed[ch.Path]; ok {
+			c.old = before.old
+			if c.mode == 0 {
+				c.mode = before.mode
+			}
+		}
+		if c.new == nil {
+			c.new = []byte{}
+		}
+		next.changed[ch.Path] = c
+	}
+	next.project = flow.NewProject(next, next.Paths)
+	return next, nil
+}
+
+type memInfo struct {
+	name string
+	size int64
+	mode fs.FileMode
+}
+
+func (i memInfo) Name() string       { return i.name }
+func (i memInfo) Size() int64        { return i.size }
+func (i memInfo) Mode() fs.FileMode  { return i.mode.Perm() }
+func (i memInfo) ModTime() time.Time { return time.Time{} }
+func (i memInfo) IsDir() bool        { return false }
+func (i memInfo) Sys() any           { return nil }
+
+type memFile struct {
+	*bytes.Reader
+	info memInfo
+}
+
+func (f *memFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *memFile) Close() error               { return nil }
+
+var _ io.Reader = (*memFile)(nil)

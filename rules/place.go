@@ -1,0 +1,263 @@
+package rules
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+)
+
+// place is where a literal moves to: a file of the secrets folder that git and docker
+// leave out.
+type place struct {
+	id, file string // the mount's id; the file, relative to the root
+	changes  []rewrite.Change
+}
+
+// placeFor finds the place for a literal and the changes that make it. reason says why
+// there is none.
+func placeFor(p *rewrite.Pass, s *flow.Secret) (pl place, reason string) {
+	dir := path.Dir(p.File.Path)
+	if len(s.Builders) > 0 {
+		dir = path.Dir(s.Builders[0].File.Path)
+	}
+	folder := path.Join(dir, rewrite.SecretsDir)
+	if info, err := p.Workspace.Stat(folder); err == nil && !info.IsDir() {
+		return place{}, folder + " is a file: there is no folder to move the value to"
+	}
+	value := s.Value.Reveal()
+	ids := []string{s.ID}
+	if parent := path.Base(dir); dir != "." {
+		ids = append(ids, identifier(parent)+"_"+s.ID)
+	}
+	if own := path.Base(path.Dir(p.File.Path)); path.Dir(p.File.Path) != "." && !slices.Contains(ids, identifier(own)+"_"+s.ID) {
+		ids = append(ids, identifier(own)+"_"+s.ID)
+	}
+	base := strings.NewReplacer("Dockerfile.", "", ".Dockerfile", "", ".dockerfile", "", "Dockerfile", "image", "Containerfile", "image").Replace(path.Base(p.File.Path))
+	ids = append(ids, identifier(base)+"_"+s.ID)
+	for _, id := range ids {
+		file := path.Join(folder, id)
+		old, err := p.Workspace.ReadFile(file)
+		if err == nil && string(old) != value || err != nil && p.Workspace.Exists(file) {
+			continue // another value has that name: it is never overwritten
+		}
+		pl = place{id: id, file: file}
+		if err != nil {
+			pl.changes = append(pl.changes, rewrite.Change{Path: file, Edits: []edit.Edit{{New: value}}, Mode: 0o644})
+		}
+		break
+	}
+	if pl.id == "" {
+		return place{}, "every name for it in " + folder + " is taken by another value"
+	}
+	ignores, reason := ignoreSecrets(p, folder, pl.file)
+	pl.changes = append(ignores, pl.changes...)
+	return pl, reason
+}
+
+func identifier(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r >= '0' && r <= '9' || r|0x20 >= 'a' && r|0x20 <= 'z' {
+			return r
+		}
+		return '_'
+	}, strings.TrimLeft(s, "."))
+}
+
+// ignoreSecrets returns the ignore lines for the secrets folder: in the root's
+// .gitignore, and in the ignore file of every build context that can hold it. A folder
+// that has other things in it is not hidden, only the one file.
+func ignoreSecrets(p *rewrite.Pass, folder, file string) ([]rewrite.Change, string) {
+	line := "/" + folder + "/"
+	if others(p.Workspace, folder) {
+		line = "/" + file
+	}
+	var changes []rewrite.Change
+	add := func(name, line string) {
+		if c, ok := ignoreLine(p.Workspace, name, line); ok {
+			changes = append(changes, c)
+		}
+	}
+	add(".gitignore", line)
+	for _, dir := range contexts(p, folder) {
+		rel, ok := ignorefile.Inside(dir, strings.Trim(line, "/"))
+		if !ok {
+			continue
+		}
+		if strings.HasSuffix(line, "/") {
+			rel += "/"
+		}
+		for _, name := range ignorefile.ForContext(p.Workspace, p.File.Path, dir) {
+			add(name, "/"+rel)
+		}
+		for _, name := range otherIgnoreFiles(p, dir) {
+			add(name, "/"+rel)
+		}
+	}
+	if in := p.Workspace.Needs(folder); in != nil {
+		return nil, at(in.File.Path, in.Line) + " copies " + folder + " into an image"
+	}
+	return changes, ""
+}
+
+// contexts returns the build contexts that can hold a path.
+func contexts(p *rewrite.Pass, name string) []string {
+	dirs, certain := p.Workspace.Project().Contexts(p.File.Path)
+	if !certain {
+		return dirs
+	}
+	// Another Dockerfile's context may hold it too: the folders above that compose builds from.
+	for _, f := range p.Workspace.Project().Compose() {
+		for _, s := range f.Services {
+			if s.Build == nil || s.Build.Context == "" || slices.Contains(dirs, s.Build.Context) {
+				continue
+			}
+			if _, ok := ignorefile.Inside(s.Build.Context, name); ok {
+				dirs = append(dirs, s.Build.Context)
+			}
+		}
+	}
+	return dirs
+}
+
+// otherIgnoreFiles returns the X.dockerignore files of other Dockerfiles beside which
+// the context begins.
+func otherIgnoreFiles(p *rewrite.Pass, dir string) []string {
+	var out []string
+	for _, name := range p.Workspace.Paths() {
+		if path.Dir(name) == dir && strings.HasSuffix(name, ".dockerignore") && path.Base(name) != ".dockerignore" && name != p.File.Path+".dockerignore" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// ignoreLine returns the change that adds a line to an ignore file.
+func ignoreLine(ws *rewrite.Workspace, name, line string) (rewrite.Change, bool) {
+	src, _ := ws.ReadFile(name) // a file that is missing is an empty file
+	e, ok := ignorefile.Add(src, line)
+	return rewrite.Change{Path: name, Edits: []edit.Edit{e}}, ok
+}
+
+// others reports whether a folder holds anything that is not a secret of ours: a
+// secrets folder of ours has its ignore line.
+func others(ws *rewrite.Workspace, folder string) bool {
+	src, _ := ws.ReadFile(".gitignore")
+	if slices.Contains(strings.FieldsFunc(string(src), func(r rune) bool { return r == '\n' || r == '\r' }), "/"+folder+"/") {
+		return false
+	}
+	entries, err := fs.ReadDir(ws, folder)
+	return err == nil && len(entries) > 0
+}
+
+// composeChanges returns the changes of the compose files that build the Dockerfile.
+// drop names arguments that go; def is the secret that comes, for the services that had
+// one of them or, with always, for every service.
+func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file string, always bool) (changes []rewrite.Change, reason string) {
+	type part struct {
+		file *compose.File
+		ms   []compose.Migration
+		defs []compose.NamedSecret
+	}
+	var parts []*part
+	for _, svc := range s.Builders {
+		m := compose.Migration{Service: svc}
+		source := ""
+		var env string
+		if svc.Build != nil {
+			for _, a := range svc.Build.Args {
+				if !slices.Contains(drop, a.Name) {
+					continue
+				}
+				m.RemoveArgs = append(m.RemoveArgs, a.Name)
+				kind, name := a.Source()
+				switch kind {
+				case compose.FromEnv:
+					source, env = "env", name
+				case compose.Literal:
+					source = "literal"
+				default:
+					return nil, at(svc.File.Path, a.Line) + " puts the value of " + a.Name + " together: pass it as one variable first"
+				}
+			}
+		}
+		if id != "" && (always || source != "") {
+			m.AddSecrets = []string{id}
+		}
+		if len(m.RemoveArgs) == 0 && len(m.AddSecrets) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(parts, func(x *part) bool { return x.file == svc.File })
+		if i < 0 {
+			parts = append(parts, &part{file: svc.File})
+			i = len(parts) - 1
+		}
+		parts[i].ms = append(parts[i].ms, m)
+		if len(m.AddSecrets) > 0 {
+			def := compose.NamedSecret{Name: id, SecretDef: compose.SecretDef{Environment: env}}
+			if file != "" {
+				def.SecretDef = compose.SecretDef{File: relative(path.Dir(svc.File.Path), file)}
+			} else if env == "" {
+				def.Environment = id
+			}
+			if !slices.Contains(parts[i].defs, def) {
+				parts[i].defs = append(parts[i].defs, def)
+			}
+		}
+	}
+	for _, part := range parts {
+		if len(part.defs) > 1 {
+			return nil, part.file.Path + " gives it more than one value"
+		}
+		edits, err := compose.Edits(part.file, part.ms, part.defs)
+		if err != nil {
+			return nil, err.Error()
+		}
+		if len(edits) > 0 {
+			changes = append(changes, rewrite.Change{Path: part.file.Path, Edits: edits})
+		}
+	}
+	return changes, ""
+}
+
+// unreadable returns a compose file that could not be read and may build the
+// Dockerfile with the secret: it names it.
+func unreadable(p *rewrite.Pass, names []string) string {
+	for _, f := range p.Workspace.Project().Compose() {
+		if f.Err == nil {
+			continue
+		}
+		for _, n := range names {
+			if strings.Contains(string(f.Src), n) {
+				return f.Path + " names it and cannot be read"
+			}
+		}
+	}
+	return ""
+}
+
+// relative is a path of the project as a compose file in dir names it.
+func relative(dir, file string) string {
+	if rest, ok := ignorefile.Inside(dir, file); ok {
+		return "./" + rest
+	}
+	up := ""
+	for d := dir; d != "." && d != "/"; {
+		up += "../"
+		d = path.Dir(d)
+		if rest, ok := ignorefile.Inside(d, file); ok {
+			return up + rest
+		}
+	}
+	return "./" + file
+}
+
+// at is a place as messages name it.
+func at(path string, line int) string { return fmt.Sprintf("%s:%d", path, line) }

@@ -1,0 +1,59 @@
+package rules
+
+import (
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// secretArg moves build arguments.
+var secretArg = &rewrite.Rule{
+	ID:    "secret-arg",
+	Title: "a secret is passed as a build argument",
+	Doc: `A build argument is no secret: its value stands in the history of the image, beside every RUN behind the
+ARG, in the provenance, and in the builder's log. Whoever can pull the image can read it.
+
+The fix removes the ARG and mounts the secret on the instructions that read it, and on no others: those that name
+it, those whose program is known to read it, and those that run something opaque. The command text stays as it is.
+A build that worked without the value still does: the mount is optional, unless the ARG had a live secret as its
+default. Compose services that passed the argument pass the secret instead.
+
+Safe when every reader is certain. Review when a script or an unknown program may read it, or is given it and may
+keep it. Left alone, with the reason, when a command writes the value into a layer, when the builder itself expands
+it (COPY, FROM, LABEL …), when a workflow, a script or a Makefile passes it, and when the shell is not understood.
+
+Standards: CIS Docker Benchmark 4.10, CWE-522, NIST SP 800-190 4.1.4.`,
+	Examples: []rewrite.Example{
+		{
+			Name:   "a token that npm reads through .npmrc",
+			Before: "FROM node:20\nWORKDIR /app\nARG NPM_TOKEN\nCOPY package.json .npmrc ./\nRUN npm ci\nCOPY . .\nCMD [\"node\", \"server.js\"]\n",
+			After:  "# syntax=docker/dockerfile:1\nFROM node:20\nWORKDIR /app\nCOPY package.json .npmrc ./\nRUN --mount=type=secret,id=NPM_TOKEN,env=NPM_TOKEN npm ci\nCOPY . .\nCMD [\"node\", \"server.js\"]\n",
+		},
+		{
+			Name:   "only the RUN that names it gets it",
+			Before: "FROM alpine\nARG API_TOKEN\nRUN apk add curl\nRUN curl -fsS -H \"Authorization: Bearer $API_TOKEN\" -o /data https://files.example.com/data\n",
+			After:  "# syntax=docker/dockerfile:1\nFROM alpine\nRUN apk add curl\nRUN --mount=type=secret,id=API_TOKEN,env=API_TOKEN curl -fsS -H \"Authorization: Bearer $API_TOKEN\" -o /data https://files.example.com/data\n",
+		},
+		{
+			Name:   "a sentinel default is kept by its reader",
+			Before: "FROM alpine\nARG API_TOKEN=none\nRUN if [ \"$API_TOKEN\" != none ]; then echo set; fi\n",
+			After:  "# syntax=docker/dockerfile:1\nFROM alpine\nRUN --mount=type=secret,id=API_TOKEN,env=API_TOKEN if [ \"${API_TOKEN:-none}\" != none ]; then echo set; fi\n",
+		},
+		{
+			Name:   "a script that tells an unset variable from an empty one",
+			Before: "FROM alpine\nARG API_TOKEN\nRUN if [ -n \"${API_TOKEN+x}\" ]; then echo set; fi\n",
+			After:  "# syntax=docker/dockerfile:1\nFROM alpine\nRUN --mount=type=secret,id=API_TOKEN if [ -f /run/secrets/API_TOKEN ]; then export API_TOKEN=\"$(cat /run/secrets/API_TOKEN)\"; fi; if [ -n \"${API_TOKEN+x}\" ]; then echo set; fi\n",
+		},
+		{
+			Name:   "a command that writes it is left alone",
+			Before: "FROM node:20\nARG NPM_TOKEN\nRUN npm config set //registry.example.com/:_authToken $NPM_TOKEN\nRUN npm ci\n",
+		},
+	},
+	Run: func(p *rewrite.Pass) {
+		for _, s := range p.Secrets {
+			if s.Copied != nil || s.HasEnv() || s.Verdict == detect.Contract || unread(s) {
+				continue
+			}
+			report(p, s, s.Name+" is a build argument: its value stays in the history of the image")
+		}
+	},
+}

@@ -1,0 +1,92 @@
+package rules
+
+import (
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// secretEnv moves environment variables that only the build reads.
+var secretEnv = &rewrite.Rule{
+	ID:    "secret-env",
+	Title: "a secret is set by ENV",
+	Doc: `ENV puts a value into the image's configuration: docker inspect shows it to everyone who has the image, and every
+container gets it.
+
+Where only the build reads the variable (it stands in a stage that no image is made of, or it belongs to a build tool
+such as npm, pip or bundler), the fix takes it out of the ENV, the other variables stay, and mounts it on the
+instructions that read it. A literal moves to the secrets folder beside the Dockerfile or the compose file, which git
+and docker are told to ignore; the mount is required then. An ARG that feeds the ENV goes with it.
+
+Safe in a stage that is thrown away. Review where the final image loses the variable. Left alone, with the reason,
+where the running container may need it. An empty ENV is a contract with whoever runs the image: a note. So is a
+placeholder that only has to be there in a stage that is thrown away.
+
+Standards: CIS Docker Benchmark 4.10, CWE-526, CWE-798.`,
+	Examples: []rewrite.Example{
+		{
+			Name:   "one key of several, in a stage that is thrown away",
+			Before: "FROM alpine AS build\nENV MODE=prod API_TOKEN=tok-c4n4ry-EXAMPLE-7Qm2x\nRUN curl -H \"X-Token: $API_TOKEN\" -o /data https://files.example.com/\nFROM alpine\nCOPY --from=build /data /data\n",
+			After: `-- .dockerignore --
+/secrets/
+-- .gitignore --
+/secrets/
+-- Dockerfile --
+# syntax=docker/dockerfile:1
+FROM alpine AS build
+ENV MODE=prod
+RUN --mount=type=secret,id=API_TOKEN,env=API_TOKEN,required=true curl -H "X-Token: $API_TOKEN" -o /data https://files.example.com/
+FROM alpine
+COPY --from=build /data /data
+-- secrets/API_TOKEN --
+tok-c4n4ry-EXAMPLE-7Qm2x
+`,
+		},
+		{
+			Name:   "ARG renamed by ENV",
+			Before: "FROM ruby:3 AS build\nARG GEMS_TOKEN\nENV BUNDLE_GEMS__EXAMPLE__COM=$GEMS_TOKEN\nRUN bundle install\nFROM ruby:3\nCOPY --from=build /gems /gems\n",
+			After:  "# syntax=docker/dockerfile:1\nFROM ruby:3 AS build\nRUN --mount=type=secret,id=GEMS_TOKEN,env=BUNDLE_GEMS__EXAMPLE__COM bundle install\nFROM ruby:3\nCOPY --from=build /gems /gems\n",
+		},
+		{
+			Name:   "the container needs it: left alone",
+			Before: "FROM node:20\nENV STRIPE_SECRET_KEY=c4n4ry-EXAMPLE-0123456789abcdef\nCOPY . .\nCMD [\"node\", \"server.js\"]\n",
+		},
+	},
+	Run: func(p *rewrite.Pass) {
+		for _, s := range p.Secrets {
+			if s.Copied != nil || !s.HasEnv() && s.Verdict != detect.Contract {
+				continue
+			}
+			switch s.Verdict {
+			case detect.Contract:
+				note(p, s, s.Name+" is declared empty: whoever runs the image sets it")
+			case detect.Dummy:
+				if s.Exposure == flow.Build && len(s.Doubts) == 0 && len(s.Uses) == 0 && literalEnv(s) {
+					note(p, s, s.Name+" has a placeholder for the build, in a stage that is thrown away")
+					continue
+				}
+				f := rewrite.Finding{Secret: s.Name, Message: s.Name + " has a weak default in the image's configuration",
+					Reason: "whoever runs the image may count on it: give it no default, and tell them to set it"}
+				f.Start, f.End = pointAt(s)
+				p.Report(f)
+			default:
+				report(p, s, s.Name+" is set by ENV: its value stands in the configuration of the image")
+			}
+		}
+	},
+}
+
+func literalEnv(s *flow.Secret) bool {
+	for _, o := range s.Origins {
+		if o.Kind != flow.Env || o.From != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func note(p *rewrite.Pass, s *flow.Secret, message string) {
+	f := rewrite.Finding{Secret: s.Name, Message: message, Note: true}
+	f.Start, f.End = pointAt(s)
+	p.Report(f)
+}

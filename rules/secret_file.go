@@ -1,0 +1,433 @@
+package rules
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+	"github.com/unbake-dev/unbake/rewrite/shell"
+)
+
+// secretFile mounts files that a COPY or ADD put into a layer.
+var secretFile = &rewrite.Rule{
+	ID:    "secret-file",
+	Title: "a secret file is copied into a layer",
+	Doc: `A file that is copied stays in its layer, also when a later RUN removes it: everyone who has the image has the file.
+
+The fix takes the file out of the COPY, mounts it at the same place on the instructions that read it, removes the rm
+and chmod that have nothing to do any more, and adds the file to .dockerignore, so that no COPY . . brings it back.
+The file itself stays where it is: people use it.
+
+Safe when the file was read and every reader is known. Review when the file is not there to be read, when an
+unknown program may read it, or when the final image loses it. Left alone, with the reason, when the running container
+may need it, when a command works on the folder around it (chown -R, cp -a, tar), and when another stage copies it.
+A file without a credential in it (.npmrc with ${NPM_TOKEN}) is no secret.
+
+Standards: CIS Docker Benchmark 4.10, CWE-538.`,
+	Examples: []rewrite.Example{
+		{
+			Name: "npm's configuration, removed in a later layer",
+			Before: `-- .npmrc --
+//registry.example.com/:_authToken=npm_c4n4ryEXAMPLE0123456789abcdefghijkl
+-- Dockerfile --
+FROM node:20
+WORKDIR /app
+COPY .npmrc package.json ./
+RUN npm ci
+RUN rm -f .npmrc
+CMD ["node", "server.js"]
+`,
+			After: `-- .dockerignore --
+.npmrc
+-- .npmrc --
+//registry.example.com/:_authToken=npm_c4n4ryEXAMPLE0123456789abcdefghijkl
+-- Dockerfile --
+# syntax=docker/dockerfile:1
+FROM node:20
+WORKDIR /app
+COPY package.json ./
+RUN --mount=type=secret,id=npmrc,target=/app/.npmrc,required=true npm ci
+CMD ["node", "server.js"]
+`,
+		},
+		{
+			Name: "a key for the running container is left alone",
+			Before: `-- server.key --
+-----BEGIN PRIVATE KEY-----
+c4n4ryEXAMPLEc4n4ryEXAMPLEc4n4ryEXAMPLEc4n4ryEXAMPLEc4n4ryEXAMPLE
+-----END PRIVATE KEY-----
+-- Dockerfile --
+FROM nginx
+COPY server.key /etc/nginx/server.key
+`,
+		},
+	},
+	Run: func(p *rewrite.Pass) {
+		for _, s := range p.Secrets {
+			if s.Copied == nil {
+				continue
+			}
+			f := rewrite.Finding{Secret: s.Name, Message: s.Name + " is copied into a layer: " + s.Copied.Kind.Title + " for everyone who has the image"}
+			f.Start, f.End = pointAt(s)
+			f.Fix, f.Reason = mountFile(p, s)
+			p.Report(f)
+		}
+	},
+}
+
+// mountFile returns the fix that turns a copied file into a mount.
+func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
+	c := s.Copied
+	switch {
+	case len(s.Doubts) > 0:
+		return nil, because(s.Doubts[0])
+	case !c.Known:
+		return nil, "its place in the image is not certain"
+	case s.Exposure == flow.RunTime:
+		return nil, "the running container may need it: give it to the container as a secret or a volume first"
+	case len(s.Readers) == 0:
+		return nil, "nothing in the build is known to read it: the running container may"
+	}
+	if why := copiedOn(p.File, s); why != "" {
+		return nil, why
+	}
+	syntax, front := syntaxLine(p.File)
+	if front == otherSyntax {
+		return nil, "the frontend that the syntax line names is not known to have secret mounts"
+	}
+	edits := syntax
+	if front == envMounts && len(syntax) == 1 && syntax[0].Start != syntax[0].End {
+		edits = nil // an older pin has file mounts
+	}
+	context := c.Context
+	if context == "" {
+		dirs, _ := p.Workspace.Project().Contexts(p.File.Path)
+		context = dirs[0]
+	}
+	file := path.Join(context, c.Source)
+
+	companions, gone, reason := withoutCompanions(p.File, s)
+	if reason != "" {
+		return nil, reason
+	}
+	edits = append(edits, companions...)
+	for _, r := range s.Readers {
+		if slices.Contains(gone, r.In) {
+			continue
+		}
+		flag := "--mount=type=secret,id=" + s.ID + ",target=" + c.Target
+		rights, reason := access(r.In, c)
+		if reason != "" {
+			return nil, reason
+		}
+		if slices.ContainsFunc(r.In.Mounts(), func(m dockerfile.Mount) bool {
+			return m.Type == "bind" && m.Opts["rw"] == "" && m.Opts["target"] != "" && inside(m.Opts["target"], c.Target)
+		}) {
+			return nil, fmt.Sprintf("line %d: a bind mount covers the place of the file", r.In.Line)
+		}
+		edits = append(edits, r.In.AddFlags(flag+rights+",required=true"))
+	}
+	removed, reason := withoutSource(p.File, s)
+	if reason != "" {
+		return nil, reason
+	}
+	// An instruction that goes altogether takes its comment along: all deletions are one list.
+	edits = append(edits, removed.edits...)
+	edits = append(edits, p.File.Delete(append(removed.whole, gone...)...)...)
+
+	changes, reason := ignoreFile(p, s, context, file)
+	if reason != "" {
+		return nil, reason
+	}
+	composed, reason := composeFile(s, file)
+	if reason != "" {
+		return nil, reason
+	}
+	changes = append(changes, composed...)
+	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edits})
+
+	fix := &rewrite.Fix{
+		Title:   "mount " + s.Name + " where it is read",
+		Safety:  rewrite.Safe,
+		Changes: changes,
+		Passes:  []rewrite.Passed{{ID: s.ID, File: file}},
+	}
+	var needs []string
+	lower := func(format string, args ...any) {
+		fix.Safety = min(fix.Safety, rewrite.Review)
+		needs = append(needs, fmt.Sprintf(format, args...))
+	}
+	if !c.Seen {
+		lower("%s was not there to be read: check that it holds a secret", c.Source)
+	}
+	for _, r := range s.Readers {
+		if r.How == flow.Opaque && !slices.Contains(gone, r.In) {
+			lower("check that %s (line %d) needs %s", r.Program, r.In.Line, s.Name)
+		}
+	}
+	if slices.Contains(p.File.Final().Lineage(), s.Origins[0].In.Stage) && !buildTool(c) {
+		lower("the running container no longer has %s", c.Target)
+	}
+	if p.Workspace.Tracked(file) {
+		needs = append(needs, "git has the file: git rm --cached "+file)
+		fix.Rotate = []string{s.Name}
+	}
+	fix.Needs = strings.Join(needs, "; ")
+	return fix, ""
+}
+
+// buildTool reports files that no running program has a use for.
+func buildTool(c *flow.Copied) bool {
+	return !strings.HasPrefix(c.Kind.ID, "id_") && !c.Kind.Run && c.Kind.Sure
+}
+
+// copiedOn finds a COPY --from that names the file itself, which would fail without it.
+func copiedOn(f *dockerfile.File, s *flow.Secret) string {
+	for _, in := range f.Instructions {
+		from, ok := in.FlagValue("from")
+		if !ok || in.Name != "copy" {
+			continue
+		}
+		src := f.SourceStage(from)
+		if src == nil || !slices.Contains(src.Lineage(), s.Origins[0].In.Stage) {
+			continue
+		}
+		words, ok := in.Paths()
+		if !ok {
+			return fmt.Sprintf("line %d: what it copies is not understood", in.Line)
+		}
+		for _, w := range words[:max(0, len(words)-1)] {
+			p := path.Clean(w.Text)
+			if !path.IsAbs(p) {
+				p = "/" + p
+			}
+			if ok, _ := path.Match(p, s.Copied.Target); ok || p == s.Copied.Target {
+				return fmt.Sprintf("line %d: another stage copies it", in.Line)
+			}
+		}
+	}
+	return ""
+}
+
+// access returns the options that let the RUN's user read the mount, which belongs to
+// root with mode 0400.
+func access(in *dockerfile.Instruction, c *flow.Copied) (options, reason string) {
+	user, _, _ := strings.Cut(flow.User(in), ":")
+	if user == "" || user == "root" || user == "0" {
+		return "", ""
+	}
+	if strings.Trim(user, "0123456789") == "" {
+		return ",uid=" + user, ""
+	}
+	if strings.Contains(user, "$") {
+		return "", fmt.Sprintf("line %d: the user is a variable, who may read a mount must be a number", in.Line)
+	}
+	if strings.HasPrefix(c.Kind.ID, "id_") {
+		return "", fmt.Sprintf("line %d: ssh wants the key to belong to %s, whose number is not known", in.Line, user)
+	}
+	return ",mode=0444", ""
+}
+
+func inside(dir, file string) bool {
+	return file == dir || strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/")
+}
+
+type removal struct {
+	edits []edit.Edit
+	whole []*dockerfile.Instruction
+}
+
+// withoutSource takes the file out of its COPYs. A folder that only the COPY made is
+// made by a RUN in its place.
+func withoutSource(f *dockerfile.File, s *flow.Secret) (removal, string) {
+	var out removal
+	for _, o := range s.Origins {
+		words, ok := o.In.Paths()
+		if !ok {
+			return out, fmt.Sprintf("line %d: the sources are not understood", o.In.Line)
+		}
+		if len(words) > 2 {
+			edits, ok := withoutWord(o.In, words, o.Path)
+			if !ok {
+				return out, fmt.Sprintf("line %d: the source cannot be taken out of the list", o.In.Line)
+			}
+			out.edits = append(out.edits, edits...)
+			continue
+		}
+		if s.Copied.Made {
+			out.whole = append(out.whole, o.In)
+			continue
+		}
+		user := flow.User(o.In)
+		if _, chown := o.In.FlagValue("chown"); chown || user != "" && user != "root" && user != "0" {
+			return out, fmt.Sprintf("line %d: the COPY makes the folder %s for another user", o.In.Line, s.Copied.Dir)
+		}
+		start, end := o.In.Start, o.In.End
+		out.edits = append(out.edits, edit.Edit{Start: start, End: start + len(strings.TrimRight(string(f.Src[start:end]), "\r\n")), New: keyword(o.In, "RUN") + " mkdir -p " + s.Copied.Dir})
+	}
+	return out, ""
+}
+
+// keyword writes an instruction's name in the case of the one that it replaces.
+func keyword(in *dockerfile.Instruction, name string) string {
+	if strings.HasPrefix(strings.TrimSpace(in.Text), in.Name) {
+		return strings.ToLower(name)
+	}
+	return name
+}
+
+// withoutWord takes one source out of a list; in the JSON form with its comma.
+func withoutWord(in *dockerfile.Instruction, words []dockerfile.Word, w dockerfile.Word) ([]edit.Edit, bool) {
+	if !in.JSON() {
+		edits := in.DeleteWords([]dockerfile.Word{w}, words)
+		return edits, edits != nil
+	}
+	i := slices.IndexFunc(words, func(x dockerfile.Word) bool { return x.Start == w.Start })
+	start, _ := in.Span(w.Start, w.End)
+	end, _ := in.Span(words[i+1].Start, words[i+1].End)
+	return []edit.Edit{{Start: start, End: end}}, end-start == words[i+1].Start-w.Start
+}
+
+// withoutCompanions removes the commands that have nothing to do once the file is a
+// mount. gone is the RUNs that had nothing else to do.
+func withoutCompanions(f *dockerfile.File, s *flow.Secret) (edits []edit.Edit, gone []*dockerfile.Instruction, reason string) {
+	byRun := map[*flow.Run][]flow.Companion{}
+	var order []*flow.Run
+	for _, c := range s.Copied.Companions {
+		if byRun[c.Run] == nil {
+			order = append(order, c.Run)
+		}
+		byRun[c.Run] = append(byRun[c.Run], c)
+	}
+	for _, r := range order {
+		spans, whole, ok := withoutCommands(r.Script, byRun[r])
+		switch {
+		case !ok:
+			return nil, nil, fmt.Sprintf("line %d: the command that removes it or sets its mode cannot be taken out with certainty", r.In.Line)
+		case whole:
+			gone = append(gone, r.In)
+			continue
+		}
+		for _, sp := range spans {
+			start, end, ok := r.Source(sp.Start, sp.End)
+			if !ok {
+				return nil, nil, fmt.Sprintf("line %d: the command that removes it cannot be found again", r.In.Line)
+			}
+			edits = append(edits, edit.Edit{Start: start, End: end})
+		}
+	}
+	return edits, gone, ""
+}
+
+// withoutCommands returns what to delete of a script so that the companions are gone
+// and the rest is the same.
+func withoutCommands(s *shell.Script, companions []flow.Companion) (spans []shell.Span, whole, ok bool) {
+	if len(s.Commands) == len(companions) && !slices.ContainsFunc(companions, func(c flow.Companion) bool { return !c.Sole }) {
+		return nil, true, true
+	}
+	for _, c := range companions {
+		if !c.Sole {
+			// One of several files: only its name goes.
+			start := c.Arg.Start
+			for start > 0 && (s.Text[start-1] == ' ' || s.Text[start-1] == '\t') {
+				start--
+			}
+			spans = append(spans, shell.Span{Start: start, End: c.Arg.End})
+			continue
+		}
+		sp, all, ok := s.RemoveCommand(c.Command)
+		if all {
+			return nil, true, true
+		}
+		if !ok {
+			return nil, false, false
+		}
+		spans = append(spans, sp...)
+	}
+	slices.SortFunc(spans, func(a, b shell.Span) int { return a.Start - b.Start })
+	rest, last := "", 0
+	for i, sp := range spans {
+		if sp.Start < last || i > 0 && sp.Start == spans[i-1].Start {
+			return nil, false, false
+		}
+		rest += s.Text[last:sp.Start]
+		last = sp.End
+	}
+	rest += s.Text[last:]
+	// What is left must be a script of the other commands.
+	left, err := shell.Parse(rest, s.Dialect)
+	want := len(s.Commands)
+	for _, c := range companions {
+		if c.Sole {
+			want--
+		}
+	}
+	return spans, false, err == nil && len(left.Commands) == want
+}
+
+// ignoreFile adds the file to the ignore files of its contexts, so that no COPY of
+// everything brings it back. Where another instruction needs the file, there is no such
+// line, and a COPY of everything here stands in the way.
+func ignoreFile(p *rewrite.Pass, s *flow.Secret, context, file string) ([]rewrite.Change, string) {
+	var own []*dockerfile.Instruction
+	for _, o := range s.Origins {
+		own = append(own, o.In)
+	}
+	if in := p.Workspace.Needs(file, own...); in != nil {
+		if in.File.Path == p.File.Path {
+			return nil, fmt.Sprintf("line %d needs the file in the build context", in.Line)
+		}
+		for _, x := range p.File.Instructions {
+			if x.Name == "copy" || x.Name == "add" {
+				if words, ok := x.Paths(); ok && slices.ContainsFunc(words[:max(0, len(words)-1)], func(w dockerfile.Word) bool { return inside(path.Clean("/"+w.Text), "/"+s.Copied.Source) }) && !slices.Contains(own, x) {
+					return nil, fmt.Sprintf("line %d copies it with its folder, and %s needs it in the build context", x.Line, at(in.File.Path, in.Line))
+				}
+			}
+		}
+		return nil, ""
+	}
+	var changes []rewrite.Change
+	for _, name := range ignorefile.ForContext(p.Workspace, p.File.Path, context) {
+		src, _ := p.Workspace.ReadFile(name)
+		if ignorefile.Covers(src, s.Copied.Source) {
+			continue
+		}
+		if c, ok := ignoreLine(p.Workspace, name, s.Copied.Source); ok {
+			changes = append(changes, c)
+		}
+	}
+	return changes, ""
+}
+
+// composeFile gives the services that build the Dockerfile the file as a secret.
+func composeFile(s *flow.Secret, file string) ([]rewrite.Change, string) {
+	var changes []rewrite.Change
+	byFile := map[*compose.File][]compose.Migration{}
+	var order []*compose.File
+	for _, svc := range s.Builders {
+		if svc.Build == nil || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
+			continue
+		}
+		if byFile[svc.File] == nil {
+			order = append(order, svc.File)
+		}
+		byFile[svc.File] = append(byFile[svc.File], compose.Migration{Service: svc, AddSecrets: []string{s.ID}})
+	}
+	for _, f := range order {
+		edits, err := compose.Edits(f, byFile[f], []compose.NamedSecret{{Name: s.ID, SecretDef: compose.SecretDef{File: relative(path.Dir(f.Path), file)}}})
+		if err != nil {
+			return nil, err.Error()
+		}
+		if len(edits) > 0 {
+			changes = append(changes, rewrite.Change{Path: f.Path, Edits: edits})
+		}
+	}
+	return changes, ""
+}

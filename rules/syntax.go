@@ -1,0 +1,58 @@
+package rules
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+)
+
+// frontend is what the syntax line of a file allows.
+type frontend uint8
+
+const (
+	envMounts   frontend = iota // secrets as environment variables
+	fileMounts                  // secrets as files only
+	otherSyntax                 // no frontend that we know
+)
+
+var pin = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:docker\.io/)?docker/dockerfile(?:-upstream)?:(1|latest|1\.(\d+)(?:\.\d+)?)$`)
+})
+
+// syntaxLine returns the edits that make the file's frontend one with secret mounts
+// with env=, and what the file allows after them.
+func syntaxLine(f *dockerfile.File) ([]edit.Edit, frontend) {
+	for _, d := range f.Directives {
+		if d.Name != "syntax" {
+			continue
+		}
+		ref, _, _ := strings.Cut(d.Value, " ")
+		m := pin().FindStringSubmatch(ref)
+		if m == nil {
+			if strings.HasPrefix(strings.TrimPrefix(ref, "docker.io/"), "docker/dockerfile") {
+				return nil, fileMounts // a digest, -labs, experimental: nothing newer is to be had for it
+			}
+			return nil, otherSyntax
+		}
+		if minor, err := strconv.Atoi(m[2]); m[2] == "" || err == nil && minor >= 10 {
+			return nil, envMounts
+		}
+		at := bytes.Index(f.Src[d.Start:d.End], []byte(ref))
+		tag := strings.LastIndexByte(ref, ':') + 1
+		start := d.Start + at + tag
+		return []edit.Edit{{Start: start, End: d.Start + at + len(ref), New: "1.10"}}, envMounts
+	}
+	at := 0
+	if bytes.HasPrefix(f.Src, []byte("\xef\xbb\xbf")) {
+		at = 3
+	}
+	if bytes.HasPrefix(f.Src[at:], []byte("#!")) {
+		at += bytes.IndexByte(f.Src[at:], '\n') + 1
+	}
+	return []edit.Edit{{Start: at, End: at, New: "# syntax=docker/dockerfile:1" + f.Newline}}, envMounts
+}

@@ -1,0 +1,363 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// move is a variable's way out of a Dockerfile, while it is put together.
+type move struct {
+	p        *rewrite.Pass
+	s        *flow.Secret
+	id       string
+	required bool
+	def      string // a sentinel default that readers keep: ${T:-none}
+	env      bool   // the frontend knows env=
+	edits    []edit.Edit
+	needs    []string
+	safety   rewrite.Safety
+}
+
+// report reports a variable with its fix, or with the reason why there is none.
+func report(p *rewrite.Pass, s *flow.Secret, message string) {
+	f := rewrite.Finding{Secret: s.Name, Message: message}
+	f.Start, f.End = pointAt(s)
+	fix, reason := moveVariable(p, s)
+	f.Fix, f.Reason = fix, reason
+	p.Report(f)
+}
+
+// pointAt is what the carets of a finding stand under: the variable's name, or the
+// file's.
+func pointAt(s *flow.Secret) (start, end int) {
+	o := s.Origins[0]
+	if o.Kind == flow.Copy {
+		return o.In.Span(o.Path.Start, o.Path.End)
+	}
+	return o.In.Span(o.Pair.Start, o.Pair.Start+len(o.Pair.Name))
+}
+
+// moveVariable returns the fix that takes a variable out of the image, or the reason
+// why no edit is certainly right.
+func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
+	m := &move{p: p, s: s, id: s.ID, safety: rewrite.Safe}
+	if reason := m.refuse(); reason != "" {
+		return nil, reason
+	}
+	fix := &rewrite.Fix{}
+	var changes []rewrite.Change
+	file := ""
+	if s.Value.Known() && s.Value.Reveal() != "" && m.def == "" {
+		pl, reason := placeFor(p, s)
+		if reason != "" {
+			return nil, reason
+		}
+		m.id, file = pl.id, pl.file
+		changes = append(changes, pl.changes...)
+		m.required = !s.Given
+		fix.Rotate = []string{s.Name}
+	}
+	id := m.id
+	if len(s.Readers) == 0 {
+		id = ""
+	}
+	composed, reason := composeChanges(p, s, names(s), id, file, m.required)
+	if reason != "" {
+		return nil, reason
+	}
+	changes = append(changes, composed...)
+	if len(s.Readers) > 0 {
+		syntax, front := syntaxLine(p.File)
+		if front == otherSyntax {
+			return nil, "the frontend that the syntax line names is not known to have secret mounts"
+		}
+		m.env = front == envMounts
+		m.edits = append(m.edits, syntax...)
+	}
+	for _, r := range s.Readers {
+		if reason := m.mount(r); reason != "" {
+			return nil, reason
+		}
+	}
+	if reason := m.remove(); reason != "" {
+		return nil, reason
+	}
+	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: m.edits})
+	fix.Changes = changes
+	fix.Title = m.title()
+	fix.Safety = m.review()
+	fix.Needs = strings.Join(m.needs, "; ")
+	if id != "" {
+		fix.Passes = []rewrite.Passed{{ID: id, File: file}}
+	}
+	return fix, ""
+}
+
+// names returns every variable that carries the secret, sorted.
+func names(s *flow.Secret) []string {
+	var out []string
+	for _, o := range s.Origins {
+		if !slices.Contains(out, o.Pair.Name) {
+			out = append(out, o.Pair.Name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// refuse returns the first reason for which nothing can be done.
+func (m *move) refuse() string {
+	s := m.s
+	if len(s.Doubts) > 0 {
+		return because(s.Doubts[0])
+	}
+	if s.Exposure == flow.RunTime {
+		return "the running container may need it too: give it to the container first (environment, or a secret of the service), then take it out of the image"
+	}
+	if len(s.Uses) > 0 {
+		u := s.Uses[0]
+		return fmt.Sprintf("line %d: %s, which no mount can serve", u.In.Line, u.What)
+	}
+	for _, w := range s.Writes {
+		if !w.Hashed && !w.Unsure {
+			return fmt.Sprintf("line %d: %s, where a mount does not help", w.In.Line, w.What)
+		}
+	}
+	if why := unreadable(m.p, names(s)); why != "" {
+		return why
+	}
+	if len(s.Callers) > 0 {
+		c := s.Callers[0]
+		return fmt.Sprintf("%s passes it as a build argument: that must become a secret at the same time", at(c.Path, c.Line))
+	}
+	for _, o := range s.Origins {
+		if o.Kind != flow.Env && o.Kind != flow.Arg {
+			continue
+		}
+		if o.In.OnBuild && len(s.Readers) == 0 {
+			return "builds of other projects, FROM this image, may read it (ONBUILD)"
+		}
+		if strings.ContainsRune(o.Pair.Value.Text, '\uFFFD') || o.Value.Known() && !utf8Valid(o.Value.Reveal()) {
+			return "its value is not UTF-8"
+		}
+	}
+	return m.sentinel()
+}
+
+func because(d flow.Doubt) string {
+	if d.In == nil {
+		return d.Why
+	}
+	return fmt.Sprintf("line %d: %s", d.In.Line, d.Why)
+}
+
+func utf8Valid(s string) bool { return strings.ToValidUTF8(s, "") == s }
+
+var plainDefault = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_./:-]+$`) })
+
+// sentinel looks at a weak default of an ARG: a mount cannot keep it, but readers that
+// name the variable plainly can.
+func (m *move) sentinel() string {
+	s := m.s
+	if s.Verdict != detect.Dummy || s.Given || len(s.Readers) == 0 {
+		return ""
+	}
+	def := s.Value.Reveal()
+	for _, o := range s.Origins {
+		if o.Kind == flow.Env && o.From == "" {
+			return "its value is a weak default or a placeholder: whoever builds or runs the image may count on it"
+		}
+	}
+	if !plainDefault().MatchString(def) {
+		return "its weak default cannot be kept by a mount"
+	}
+	for _, r := range s.Readers {
+		if r.How != flow.Named || r.Run.Script == nil || r.Run.Exec != nil {
+			return fmt.Sprintf("its weak default cannot be kept by a mount: %s (line %d) may count on it", r.Program, r.In.Line)
+		}
+		for _, n := range r.Names {
+			uses := r.Run.Script.UsesOf(n)
+			if len(uses) == 0 || len(uses) != len(r.Run.Script.Mentions(n)) {
+				return fmt.Sprintf("its weak default cannot be kept by a mount: line %d names it in a way that is not understood", r.In.Line)
+			}
+			for _, u := range uses {
+				if u.Form != "" || u.Nested {
+					return fmt.Sprintf("its weak default cannot be kept by a mount: line %d uses it in a way that is not understood", r.In.Line)
+				}
+			}
+		}
+	}
+	m.def = def
+	return ""
+}
+
+// mount gives one reader its mounts.
+func (m *move) mount(r flow.Reader) string {
+	in := r.In
+	var flags []string
+	var guard strings.Builder
+	asFile := !m.env || r.Unset && !m.required && !m.alwaysSet()
+	have := in.Mounts()
+	for _, n := range r.Names {
+		if slices.ContainsFunc(have, func(x dockerfile.Mount) bool { return x.Type == "secret" && x.Opts["env"] == n }) {
+			continue // half migrated already
+		}
+		if !asFile {
+			flag := "--mount=type=secret,id=" + m.id + ",env=" + n
+			if m.required {
+				flag += ",required=true"
+			}
+			flags = append(flags, flag)
+			continue
+		}
+		if guard.Len() == 0 {
+			flag := "--mount=type=secret,id=" + m.id
+			if u := flow.User(in); u != "" && u != "root" && u != "0" {
+				flag += ",mode=0444"
+			}
+			if m.required {
+				flag += ",required=true"
+			}
+			flags = append(flags, flag)
+		}
+		path := "/run/secrets/" + m.id
+		if m.required {
+			fmt.Fprintf(&guard, `export %s="$(cat %s)"; `, n, path)
+		} else {
+			fmt.Fprintf(&guard, `if [ -f %s ]; then export %s="$(cat %s)"; fi; `, path, n, path)
+		}
+	}
+	if guard.Len() > 0 {
+		if r.Run.Script == nil || r.Run.Exec != nil {
+			return fmt.Sprintf("line %d: the exec form cannot read a secret from a file", in.Line)
+		}
+		offset, lines := r.Run.Body()
+		text := guard.String()
+		if lines {
+			text = strings.TrimSuffix(text, " ") + m.p.File.Newline
+		}
+		at, _, ok := r.Run.Source(offset, offset)
+		if !ok {
+			return fmt.Sprintf("line %d: there is no place to read the secret from a file", in.Line)
+		}
+		m.edits = append(m.edits, edit.Edit{Start: at, End: at, New: text})
+	}
+	if m.def != "" {
+		if reason := m.keepDefault(r); reason != "" {
+			return reason
+		}
+	}
+	if len(flags) > 0 {
+		m.edits = append(m.edits, in.AddFlags(flags...))
+	}
+	return ""
+}
+
+// alwaysSet reports whether the variable was set, if only to nothing, without being
+// passed: then an empty mount is no change.
+func (m *move) alwaysSet() bool {
+	return !slices.ContainsFunc(m.s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Arg && !o.Pair.HasValue })
+}
+
+// keepDefault puts ${T:-default} in place of each $T.
+func (m *move) keepDefault(r flow.Reader) string {
+	for _, n := range r.Names {
+		for _, u := range r.Run.Script.UsesOf(n) {
+			start, end, ok := r.Run.Source(u.Start, u.End)
+			if !ok || end-start != u.End-u.Start {
+				return fmt.Sprintf("line %d: the variable stands across a line continuation", r.In.Line)
+			}
+			m.edits = append(m.edits, edit.Edit{Start: start, End: end, New: "${" + n + ":-" + m.def + "}"})
+		}
+	}
+	return ""
+}
+
+// remove takes the declarations out.
+func (m *move) remove() string {
+	byIn := map[*dockerfile.Instruction][]dockerfile.Word{}
+	var order []*dockerfile.Instruction
+	for _, o := range m.s.Origins {
+		if byIn[o.In] == nil {
+			order = append(order, o.In)
+		}
+		byIn[o.In] = append(byIn[o.In], o.Pair.Word)
+	}
+	var whole []*dockerfile.Instruction
+	for _, in := range order {
+		var all []dockerfile.Word
+		for _, p := range in.Pairs() {
+			all = append(all, p.Word)
+		}
+		if len(byIn[in]) == len(all) {
+			whole = append(whole, in)
+			continue
+		}
+		edits := in.DeleteWords(byIn[in], all)
+		if edits == nil {
+			return fmt.Sprintf("line %d: the words beside it hang on their white space", in.Line)
+		}
+		m.edits = append(m.edits, edits...)
+	}
+	m.edits = append(m.edits, m.p.File.Delete(whole...)...)
+	return ""
+}
+
+func (m *move) title() string {
+	s := m.s
+	if len(s.Readers) == 0 {
+		return "remove " + s.Name
+	}
+	var lines []string
+	for _, r := range s.Readers {
+		lines = append(lines, fmt.Sprint(r.In.Line))
+	}
+	run := "RUN in line "
+	if len(lines) > 1 {
+		run = "RUNs in lines "
+	}
+	return "mount " + s.Name + " as a secret on the " + run + strings.Join(lines, ", ")
+}
+
+// review lowers the safety for each thing that a person should look at, and says what.
+func (m *move) review() rewrite.Safety {
+	s := m.s
+	lower := func(format string, args ...any) {
+		m.safety = min(m.safety, rewrite.Review)
+		need := fmt.Sprintf(format, args...)
+		if !slices.Contains(m.needs, need) {
+			m.needs = append(m.needs, need)
+		}
+	}
+	var opaque []string
+	for _, r := range s.Readers {
+		if r.How == flow.Opaque {
+			opaque = append(opaque, fmt.Sprintf("%s (line %d)", r.Program, r.In.Line))
+		}
+		if r.In.OnBuild {
+			lower("builds FROM this image must pass the secret %s", m.id)
+		}
+	}
+	if len(opaque) > 0 {
+		lower("check that %s needs %s: drop the mount where it does not", strings.Join(opaque, ", "), s.Name)
+	}
+	for _, w := range s.Writes {
+		lower("line %d: %s", w.In.Line, w.What)
+	}
+	for _, o := range s.Origins {
+		if o.Kind == flow.Env && o.In.Stage != nil && slices.Contains(m.p.File.Final().Lineage(), o.In.Stage) {
+			lower("the running container no longer has %s", o.Pair.Name)
+		}
+	}
+	return m.safety
+}
