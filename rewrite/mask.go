@@ -95,7 +95,7 @@ func (m *masks) learn(name, text, shown string, least int) {
 	switch {
 	case text == "" || strings.Trim(text, "*") == "":
 	case len(text) < least:
-		for _, sep := range []string{"=", " ", ": ", ":", `="`, `='`, ` "`, `: "`, `: '`} {
+		for _, sep := range []string{"=", ":-", " ", ": ", ":", `="`, `='`, ` "`, `: "`, `: '`} {
 			m.short[name+sep+text] = name + sep + shown
 		}
 	default:

@@ -271,17 +271,30 @@ func (p *Plan) place(r Result, f *dockerfile.File) Result {
 		end++
 	}
 	to := min(r.End, end)
-	before := p.masks.text(string(f.Src[start:r.Start]))
-	marked := p.masks.text(string(f.Src[r.Start:to]))
-	after := p.masks.text(string(f.Src[to:end]))
-	whole := p.masks.text(string(f.Src[start:end]))
-	if before+marked+after != whole {
-		// A value reaches over the borders: show nothing that the whole line would not.
-		before, marked, after = "", whole, ""
+	// What is pointed at is a name, never a value: it is found again in the masked line.
+	r.Source = p.masks.text(string(f.Src[start:end]))
+	name := string(f.Src[r.Start:to])
+	near := len(p.masks.text(string(f.Src[start:r.Start])))
+	best := -1
+	for i := 0; name != ""; {
+		k := strings.Index(r.Source[i:], name)
+		if k < 0 {
+			break
+		}
+		i += k
+		if best < 0 || abs(i-near) < abs(best-near) {
+			best = i
+		}
+		i++
 	}
-	r.Source, r.Caret = before+marked+after, [2]int{len(before), len(before) + len(marked)}
+	if best < 0 {
+		best, name = 0, r.Source
+	}
+	r.Caret = [2]int{best, best + len(name)}
 	return r
 }
+
+func abs(n int) int { return max(n, -n) }
 
 // Todo reports whether a finding is left that a person should act on.
 func (p *Plan) Todo() bool {

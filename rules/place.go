@@ -167,28 +167,41 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 		defs []compose.NamedSecret
 	}
 	var parts []*part
+	if why := alsoBuilds(p, s, drop); why != "" {
+		return nil, why
+	}
+	// An argument of an override counts for the service that it is laid over, where the
+	// secret goes: compose does not treat build.secrets as a set.
+	given := map[string]string{} // service → the variable that gives the value, "" for a literal
+	for _, svc := range s.Builders {
+		if svc.Build == nil {
+			continue
+		}
+		for _, a := range svc.Build.Args {
+			if !slices.Contains(drop, a.Name) {
+				continue
+			}
+			kind, name := a.Source()
+			if kind == compose.Composite {
+				return nil, at(svc.File.Path, a.Line) + " puts the value of " + a.Name + " together: pass it as one variable first"
+			}
+			if old, ok := given[svc.Name]; ok && old != name {
+				return nil, at(svc.File.Path, a.Line) + " gives it more than one value"
+			}
+			given[svc.Name] = name
+		}
+	}
 	for _, svc := range s.Builders {
 		m := compose.Migration{Service: svc}
-		source := ""
-		var env string
 		if svc.Build != nil {
 			for _, a := range svc.Build.Args {
-				if !slices.Contains(drop, a.Name) {
-					continue
-				}
-				m.RemoveArgs = append(m.RemoveArgs, a.Name)
-				kind, name := a.Source()
-				switch kind {
-				case compose.FromEnv:
-					source, env = "env", name
-				case compose.Literal:
-					source = "literal"
-				default:
-					return nil, at(svc.File.Path, a.Line) + " puts the value of " + a.Name + " together: pass it as one variable first"
+				if slices.Contains(drop, a.Name) {
+					m.RemoveArgs = append(m.RemoveArgs, a.Name)
 				}
 			}
 		}
-		if id != "" && (always || source != "") {
+		env, passed := given[svc.Name]
+		if id != "" && (always || passed) && !svc.Overrides {
 			m.AddSecrets = []string{id}
 		}
 		if len(m.RemoveArgs) == 0 && len(m.AddSecrets) == 0 {
@@ -225,6 +238,27 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 		}
 	}
 	return changes, ""
+}
+
+// alsoBuilds says why the compose services that pass an argument cannot be told to build
+// this Dockerfile and no other.
+func alsoBuilds(p *rewrite.Pass, s *flow.Secret, drop []string) string {
+	passes := func(svc *compose.Service) bool {
+		return svc.Build != nil && slices.ContainsFunc(svc.Build.Args, func(a compose.Arg) bool { return slices.Contains(drop, a.Name) })
+	}
+	for _, svc := range s.Builders {
+		if passes(svc) && len(svc.Dockerfiles) > 1 {
+			return svc.File.Path + ": the service " + svc.Name + " builds other Dockerfiles with the same arguments"
+		}
+	}
+	for _, f := range p.Workspace.Project().Compose() {
+		for _, svc := range f.Services {
+			if passes(svc) && svc.Build.Dockerfile == "" && !slices.Contains(s.Builders, svc) {
+				return at(f.Path, svc.Build.Line) + " passes it, and which Dockerfile it builds is not certain"
+			}
+		}
+	}
+	return ""
 }
 
 // unreadable returns a compose file that could not be read and may build the

@@ -412,7 +412,7 @@ func composeFile(s *flow.Secret, file string) ([]rewrite.Change, string) {
 	byFile := map[*compose.File][]compose.Migration{}
 	var order []*compose.File
 	for _, svc := range s.Builders {
-		if svc.Build == nil || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
+		if svc.Build == nil || svc.Overrides || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
 			continue
 		}
 		if byFile[svc.File] == nil {

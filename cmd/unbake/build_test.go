@@ -34,10 +34,6 @@ func TestBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real builds take a minute")
 	}
-	paths, err := filepath.Glob("../../testdata/build/*.txtar")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no cases in testdata/build: %v", err)
-	}
 	b := startBuildkit(t)
 	unbake := ""
 	if os.Getenv("UNBAKE_TEST_AFTER") != "want" {
@@ -46,19 +42,27 @@ func TestBuild(t *testing.T) {
 			t.Fatalf("go build: %v\n%s", err, out)
 		}
 	}
-	// A group, so that the daemon is stopped when the last of the parallel cases is done.
-	t.Run("case", func(t *testing.T) {
-		for _, path := range paths {
-			t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
-				t.Parallel()
-				c, err := readCase(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				c.run(t, b, unbake)
-			})
+	each := func(group, glob string, run func(*testing.T, *buildCase)) {
+		paths, err := filepath.Glob(glob)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("no cases in %s: %v", glob, err)
 		}
-	})
+		t.Run(group, func(t *testing.T) { // returns when the last of its parallel cases is done
+			for _, path := range paths {
+				t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+					t.Parallel()
+					c, err := readCase(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					run(t, c)
+				})
+			}
+		})
+	}
+	each("case", "../../testdata/build/*.txtar", func(t *testing.T, c *buildCase) { c.run(t, b, unbake) })
+	// A proof that cannot fail is none: these fixes are wrong, each in its own way, and must be found out.
+	each("wrong", "../../testdata/build/wrong/*.txtar", func(t *testing.T, c *buildCase) { c.runWrong(t, b) })
 }
 
 // buildCase is one testdata/build/*.txtar. The fields are the directives of its script.
@@ -77,6 +81,7 @@ type buildCase struct {
 	unchanged                  bool
 	flags                      []string
 	exit                       int
+	caught                     string // of a wrong fix: what the proof says
 
 	input, want map[string]string
 	modes       map[string]fs.FileMode
@@ -191,6 +196,9 @@ func (c *buildCase) directive(line string) error {
 	case "fixflags":
 		c.flags = words
 		return need(1)
+	case "caught":
+		c.caught = rest
+		return need(1)
 	case "exit":
 		var err error
 		c.exit, err = strconv.Atoi(first)
@@ -229,9 +237,7 @@ func (c *buildCase) directive(line string) error {
 }
 
 func (c *buildCase) run(t *testing.T, b *buildkit, unbake string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	dir := t.TempDir()
+	dir := scratch(t)
 	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
 	c.write(t, before, c.input)
 	c.write(t, after, c.input)
@@ -243,111 +249,145 @@ func (c *buildCase) run(t *testing.T, b *buildkit, unbake string) {
 		}
 		c.write(t, after, c.want)
 	}
-
-	oldReq, newReq := c.request(before), c.request(after)
-	oldReq.buildArgs = slices.Concat(c.args, c.buildArgs)
-	newReq.buildArgs = c.buildArgs
-	for id, path := range c.secrets { // the old file may have secrets that it handles right
-		oldReq.secrets = append(oldReq.secrets, "id="+id+",src="+filepath.Join(before, path))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	problems, err := c.prove(ctx, b, dir, before, after)
+	if err != nil {
+		t.Fatal(c.redact(err.Error()))
 	}
-	c.addSecrets(t, &newReq, after)
+	for _, p := range problems {
+		t.Error(c.redact(p))
+	}
+}
 
-	// build makes all images of a request: the last stage, the stages the script names, the child.
+// runWrong takes the want tree for what fix made, and wants the problem that the script says, and no other.
+func (c *buildCase) runWrong(t *testing.T, b *buildkit) {
+	dir := scratch(t)
+	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
+	c.write(t, before, c.input)
+	c.write(t, after, c.input)
+	c.write(t, after, c.want)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	problems, err := c.prove(ctx, b, dir, before, after)
+	if err != nil {
+		t.Fatal(c.redact(err.Error()))
+	}
+	if len(problems) == 0 {
+		t.Error("not caught")
+	}
+	for _, p := range problems {
+		if !strings.Contains(p, c.caught) {
+			t.Errorf("not %q, but: %s", c.caught, c.redact(p))
+		}
+	}
+}
+
+// prove builds the trees before and after, and returns what speaks against the laws. An error is a case that says
+// nothing: its input does not build. An unchanged case is built once, to see that it is one.
+func (c *buildCase) prove(ctx context.Context, b *buildkit, dir, before, after string) (problems []string, err error) {
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	old := request{dir: filepath.Join(before, c.context), dockerfile: filepath.Join(before, c.dockerfile)}
+	new := request{dir: filepath.Join(after, c.context), dockerfile: filepath.Join(after, c.dockerfile)}
+	old.buildArgs = slices.Concat(c.args, c.buildArgs)
+	new.buildArgs = c.buildArgs
+	for id, path := range c.secrets { // the old file may have secrets that it handles right
+		old.secrets = append(old.secrets, "id="+id+",src="+filepath.Join(before, path))
+	}
+	if err := c.addSecrets(&new, after); err != nil {
+		return nil, err
+	}
+
+	// build makes all images of a request: the last stage, those the script names, the child. They are one build, on
+	// one base, so that what the last stage needed is not run again.
 	build := func(kind string, r request) (map[string]*image, error) {
 		images := map[string]*image{}
+		var err error
+		if r.from, err = b.base.unique(); err != nil {
+			return nil, err
+		}
 		for _, stage := range append([]string{""}, c.stages...) {
 			r.stage = stage
-			img, err := b.build(ctx, filepath.Join(dir, kind+"-stage-"+stage), r)
-			if err != nil {
+			name := "last stage"
+			if stage != "" {
+				name = "stage " + stage
+			}
+			if images[name], err = b.build(ctx, filepath.Join(dir, kind, name), r); err != nil {
 				return nil, err
 			}
-			images["stage "+stage] = img
 		}
 		if c.child != "" {
-			r.stage, r.from, r.dockerfile = "", images["stage "], filepath.Join(r.dir, c.child)
-			img, err := b.build(ctx, filepath.Join(dir, kind+"-child"), r)
-			if err != nil {
+			r.stage, r.from, r.dockerfile = "", images["last stage"].source, filepath.Join(r.dir, c.child)
+			if images["child"], err = b.build(ctx, filepath.Join(dir, kind, "child"), r); err != nil {
 				return nil, err
 			}
-			images["child"] = img
 		}
 		return images, nil
 	}
-	oldImages, err := build("old", oldReq)
-	if err != nil {
-		t.Fatalf("the input does not build: %s", c.redact(err.Error()))
-	}
-	c.witness(t, oldImages)
-	if c.unchanged {
-		return
-	}
-	newImages, err := build("new", newReq)
-	if err != nil {
-		t.Fatalf("the result does not build: %s", c.redact(err.Error()))
-	}
 
+	oldImages, err := build("old", old)
+	if err != nil {
+		return nil, fmt.Errorf("the input does not build: %w", err)
+	}
+	c.witness(problem, oldImages)
+	if c.unchanged {
+		return problems, nil
+	}
+	newImages, err := build("new", new)
+	if err != nil {
+		problem("the result does not build: %v", err)
+		return problems, nil
+	}
 	differs := map[string]bool{}
-	for name, img := range oldImages {
-		c.compareFiles(t, name, img, newImages[name], differs)
-		c.compareConfig(t, name, img, newImages[name], differs)
+	for _, name := range slices.Sorted(maps.Keys(oldImages)) {
+		c.compareFiles(problem, name, oldImages[name], newImages[name], differs)
+		c.compareConfig(problem, name, oldImages[name], newImages[name], differs)
 	}
 	for _, what := range slices.Concat(c.ignored, c.goneEnv, c.changedConfig) {
 		if !differs[what] {
-			t.Errorf("%s: the script lets it differ, and it does not", what)
+			problem("%s: the script lets it differ, and it does not", what)
 		}
-	}
-
-	leaks := func(images map[string]*image, canary string) (places []string) {
-		for name, img := range images {
-			for _, place := range img.holds(canary, b.base) {
-				places = append(places, name+": "+place)
-			}
-		}
-		slices.Sort(places)
-		return places
 	}
 	for i, canary := range c.canaries {
-		if len(leaks(oldImages, canary)) == 0 {
-			t.Errorf("canary %d is not in the old image: the case proves nothing", i+1)
+		inOld := false
+		for _, name := range slices.Sorted(maps.Keys(oldImages)) {
+			inOld = inOld || len(oldImages[name].holds(canary, b.base)) > 0
+			for _, place := range newImages[name].holds(canary, b.base) {
+				problem("canary %d is in the new image, %s: %s", i+1, name, place)
+			}
 		}
-		for _, place := range leaks(newImages, canary) {
-			t.Errorf("canary %d is in the new image, %s", i+1, place)
+		if !inOld {
+			problem("canary %d is not in the old image: the case proves nothing", i+1)
 		}
 	}
-
-	if c.without != "" {
-		c.runWithout(t, build, oldReq, newReq)
+	if c.without == "" {
+		return problems, nil
 	}
-}
 
-// runWithout builds with no secret at all. Where the old build worked so, the new one must.
-func (c *buildCase) runWithout(t *testing.T, build func(string, request) (map[string]*image, error), oldReq, newReq request) {
-	oldReq.buildArgs = c.buildArgs
-	oldReq.secrets, newReq.secrets, newReq.env = nil, nil, nil
-	images, err := build("new-without", newReq)
+	// With no secret at all: where the old build worked so, the new one must.
+	old.buildArgs, old.secrets = c.buildArgs, nil
+	new.secrets, new.env = nil, nil
+	newImages, err = build("new-without", new)
 	switch {
 	case c.without == "fails" && err == nil:
-		t.Error("without its secrets the result builds, and must not")
+		problem("without its secrets the result builds, and must not")
 	case c.without != "fails" && err != nil:
-		t.Errorf("without its secrets the result does not build: %s", c.redact(err.Error()))
+		problem("without its secrets the result does not build: %v", err)
 	case c.without == "same":
-		old, err := build("old-without", oldReq)
+		oldImages, err := build("old-without", old)
 		if err != nil {
-			t.Fatalf("without its arguments the input does not build: %s", c.redact(err.Error()))
+			return nil, fmt.Errorf("without its arguments the input does not build: %w", err)
 		}
-		for name, img := range old {
-			c.compareFiles(t, "without secrets, "+name, img, images[name], map[string]bool{})
+		for _, name := range slices.Sorted(maps.Keys(oldImages)) {
+			c.compareFiles(problem, "without secrets, "+name, oldImages[name], newImages[name], map[string]bool{})
 		}
 	}
-}
-
-func (c *buildCase) request(dir string) request {
-	return request{dir: filepath.Join(dir, c.context), dockerfile: filepath.Join(dir, c.dockerfile)}
+	return problems, nil
 }
 
 // addSecrets gives the build what the command at the end of `fix` would: the variables the caller has exported, and
 // the files, those of the script and those that fix put into a folder secrets.
-func (c *buildCase) addSecrets(t *testing.T, r *request, dir string) {
+func (c *buildCase) addSecrets(r *request, dir string) error {
 	r.env = map[string]string{}
 	for _, arg := range c.args {
 		name, value, _ := strings.Cut(arg, "=")
@@ -355,7 +395,11 @@ func (c *buildCase) addSecrets(t *testing.T, r *request, dir string) {
 		r.secrets = append(r.secrets, "id="+name)
 	}
 	files := maps.Clone(c.secrets)
-	for path := range readTree(t, dir) {
+	tree, err := readTree(dir)
+	if err != nil {
+		return err
+	}
+	for path := range tree {
 		if _, old := c.input[path]; !old && filepath.Base(filepath.Dir(path)) == "secrets" {
 			files[filepath.Base(path)] = path
 		}
@@ -364,6 +408,7 @@ func (c *buildCase) addSecrets(t *testing.T, r *request, dir string) {
 		r.secrets = slices.DeleteFunc(r.secrets, func(s string) bool { return s == "id="+id })
 		r.secrets = append(r.secrets, "id="+id+",src="+filepath.Join(dir, path))
 	}
+	return nil
 }
 
 // fix runs the program on dir, and checks what can be said without a build.
@@ -384,13 +429,23 @@ func (c *buildCase) fix(t *testing.T, unbake, dir string) {
 		return cmd.ProcessState.ExitCode()
 	}
 
-	fix("--dry-run")
-	c.compareTrees(t, "--dry-run changed it", c.input, readTree(t, dir))
+	read := func() map[string]string {
+		tree, err := readTree(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree
+	}
+
+	if code := fix("--dry-run"); code != 1 && !c.unchanged {
+		t.Errorf("unbake fix --dry-run: exit %d, want 1", code)
+	}
+	c.compareTrees(t, "--dry-run changed it", c.input, read())
 	code := fix()
 	if c.exit >= 0 && code != c.exit || c.exit < 0 && code != 0 && !c.unchanged {
 		t.Errorf("unbake fix: exit %d, want %d", code, max(c.exit, 0))
 	}
-	after := readTree(t, dir)
+	after := read()
 	if len(c.want) > 0 || c.unchanged {
 		want := maps.Clone(c.input)
 		maps.Copy(want, c.want)
@@ -406,9 +461,8 @@ func (c *buildCase) fix(t *testing.T, unbake, dir string) {
 			}
 		}
 	}
-	if fix(); !reflect.DeepEqual(readTree(t, dir), after) {
-		c.compareTrees(t, "a second fix changed it", after, readTree(t, dir))
-	}
+	fix()
+	c.compareTrees(t, "a second fix changed it", after, read())
 }
 
 func (c *buildCase) compareTrees(t *testing.T, what string, want, got map[string]string) {
@@ -435,13 +489,13 @@ func quoteEnds(text string) string {
 	return strings.ReplaceAll(text, "\r", "␍")
 }
 
-func (c *buildCase) compareFiles(t *testing.T, name string, old, new *image, differs map[string]bool) {
-	t.Helper()
-	paths := maps.Clone(old.Files)
-	maps.Copy(paths, new.Files)
+// compareFiles compares two file systems: paths, types, modes, owners, contents, link targets.
+func (c *buildCase) compareFiles(problem func(string, ...any), name string, old, new *image, differs map[string]bool) {
+	paths := maps.Clone(old.files)
+	maps.Copy(paths, new.files)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		o, inOld := old.Files[path]
-		n, inNew := new.Files[path]
+		o, inOld := old.files[path]
+		n, inNew := new.files[path]
 		if o == n && inOld == inNew {
 			continue
 		}
@@ -451,24 +505,24 @@ func (c *buildCase) compareFiles(t *testing.T, name string, old, new *image, dif
 		}
 		switch {
 		case !inNew:
-			t.Errorf("%s: /%s is only in the old image", name, path)
+			problem("%s: /%s is only in the old image", name, path)
 		case !inOld:
-			t.Errorf("%s: /%s is only in the new image", name, path)
+			problem("%s: /%s is only in the new image", name, path)
 		case o.Content != n.Content:
-			t.Errorf("%s: /%s holds\n%s\nwas\n%s", name, path, c.redact(n.Content), c.redact(o.Content))
+			problem("%s: /%s holds\n%s\nwas\n%s", name, path, n.Content, o.Content)
 		default:
 			o.Content, n.Content = "", ""
-			t.Errorf("%s: /%s is %+v, was %+v", name, path, n, o)
+			problem("%s: /%s is %+v, was %+v", name, path, n, o)
 		}
 	}
 }
 
-func (c *buildCase) compareConfig(t *testing.T, name string, old, new *image, differs map[string]bool) {
-	t.Helper()
-	keys := maps.Clone(old.Config)
-	maps.Copy(keys, new.Config)
+// compareConfig compares what a container starts with, less the variables that are to go.
+func (c *buildCase) compareConfig(problem func(string, ...any), name string, old, new *image, differs map[string]bool) {
+	keys := maps.Clone(old.config)
+	maps.Copy(keys, new.config)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		o, n := old.Config[key], new.Config[key]
+		o, n := old.config[key], new.config[key]
 		if key == "Env" {
 			o, n = c.lessGone(o, differs), c.lessGone(n, map[string]bool{})
 		}
@@ -477,12 +531,12 @@ func (c *buildCase) compareConfig(t *testing.T, name string, old, new *image, di
 		case slices.Contains(c.changedConfig, key):
 			differs[key] = true
 		default:
-			t.Errorf("%s: config %s is %s, was %s", name, key, c.redact(fmt.Sprint(n)), c.redact(fmt.Sprint(o)))
+			problem("%s: config %s is %v, was %v", name, key, n, o)
 		}
 	}
 	for _, gone := range c.goneEnv {
-		if env, _ := new.Config["Env"].([]any); slices.ContainsFunc(env, func(v any) bool { return strings.HasPrefix(v.(string), gone+"=") }) {
-			t.Errorf("%s: %s is still in the environment", name, gone)
+		if env, _ := new.config["Env"].([]any); slices.ContainsFunc(env, func(v any) bool { return strings.HasPrefix(v.(string), gone+"=") }) {
+			problem("%s: %s is still in the environment", name, gone)
 		}
 	}
 }
@@ -502,13 +556,12 @@ func (c *buildCase) lessGone(env any, seen map[string]bool) []any {
 
 // witness checks that something in the build did read each secret: its hash is in a file of an image. With equal
 // file systems, something in the new build then read the same. A secret file counts by the hash of the whole.
-func (c *buildCase) witness(t *testing.T, images map[string]*image) {
-	t.Helper()
+func (c *buildCase) witness(problem func(string, ...any), images map[string]*image) {
 	witnessed := func(value string) bool {
 		sum := sha256.Sum256([]byte(value))
 		hash := hex.EncodeToString(sum[:])
 		for _, img := range images {
-			for _, f := range img.Files {
+			for _, f := range img.files {
 				if strings.Contains(f.Content, hash) {
 					return true
 				}
@@ -518,7 +571,7 @@ func (c *buildCase) witness(t *testing.T, images map[string]*image) {
 	}
 	for id, path := range c.secrets {
 		if !slices.Contains(c.unread, id) && !witnessed(c.input[path]) {
-			t.Errorf("nothing in the build recorded the file %s", path)
+			problem("nothing in the build recorded the file %s", path)
 		}
 	}
 	for i, canary := range c.canaries {
@@ -530,7 +583,7 @@ func (c *buildCase) witness(t *testing.T, images map[string]*image) {
 			return name == canary || slices.Contains(c.args, name+"="+canary)
 		})
 		if !inFile && witnessed(canary) == isUnread {
-			t.Errorf("canary %d: recorded by something in the build: %v, want %v", i+1, !isUnread, isUnread)
+			problem("canary %d: recorded by something in the build: %v, want %v", i+1, isUnread, !isUnread)
 		}
 	}
 }
@@ -548,7 +601,7 @@ func (img *image) holds(canary string, base *baseImage) (places []string) {
 			places = append(places, describe(name, blob))
 		}
 	}
-	for path, f := range img.Files {
+	for path, f := range img.files {
 		if strings.Contains(path, canary) || strings.Contains(f.Content, canary) || strings.Contains(f.Xattrs, canary) {
 			places = append(places, "/"+path)
 		}
@@ -624,8 +677,7 @@ func (c *buildCase) write(t *testing.T, dir string, tree map[string]string) {
 	}
 }
 
-func readTree(t *testing.T, dir string) map[string]string {
-	t.Helper()
+func readTree(dir string) (map[string]string, error) {
 	tree := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -639,8 +691,5 @@ func readTree(t *testing.T, dir string) map[string]string {
 		tree[filepath.ToSlash(name)] = string(content)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tree
+	return tree, err
 }

@@ -53,7 +53,7 @@ func startBuildkit(t *testing.T) *buildkit {
 		cannot("real builds need BuildKit: %s", complaint.String())
 	}
 
-	dir := t.TempDir()
+	dir := scratch(t)
 	base, err := newBaseImage(filepath.Join(dir, "base"), "../../testdata/build/base")
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +108,26 @@ func startBuildkit(t *testing.T) *buildkit {
 	}
 }
 
+// scratch is a folder for the length of the test, in memory where there is plenty: builds then take half the time.
+func scratch(t *testing.T) string {
+	t.Helper()
+	const memory, plenty = "/dev/shm", 2 << 30
+	var free syscall.Statfs_t
+	if err := syscall.Statfs(memory, &free); err != nil || free.Bavail*uint64(free.Bsize) < plenty {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "unbake-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("cleaning up: %v", err)
+		}
+	})
+	return dir
+}
+
 // request is one build.
 type request struct {
 	dir        string // the context
@@ -116,16 +136,21 @@ type request struct {
 	buildArgs  []string
 	secrets    []string          // as in --secret
 	env        map[string]string // of the client, where --secret id=NAME finds NAME
-	from       *image            // what every FROM means; nil is the base image
+	from       source            // what every FROM of an image means
+}
+
+// source is an image in an OCI layout on disk.
+type source struct {
+	layout   string
+	manifest string // digest
 }
 
 // image is what a build made: an OCI layout, and the file system that a container would see.
 type image struct {
-	layout   string
-	manifest string // digest
-	Files    map[string]file
-	Config   map[string]any // the image's "config": Env, Cmd, User …
-	blobs    map[string][]byte
+	source
+	files  map[string]file
+	config map[string]any    // the image's "config": Env, Cmd, User …
+	blobs  map[string][]byte // by file name: the digest without its kind
 }
 
 // file is one entry of an image's file system. Times are left out: no two builds agree on them.
@@ -143,22 +168,11 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
 	}
-	store, manifest := b.base.layout, ""
-	if r.from != nil {
-		store, manifest = r.from.layout, r.from.manifest
-	} else {
-		// BuildKit gives equal steps the layer it has, whatever their secrets are, also while the first of them still
-		// runs. Each build has a base of its own, so that none is answered with what another one saw.
-		var err error
-		if manifest, err = b.base.unique(); err != nil {
-			return nil, err
-		}
-	}
 	policy, err := json.Marshal(map[string]any{"rules": []any{map[string]any{
 		"action":   "CONVERT",
 		"selector": map[string]any{"identifier": "docker-image://*", "match_type": "WILDCARD"},
 		"updates": map[string]any{
-			"identifier": "oci-layout://docker.io/library/base@" + manifest,
+			"identifier": "oci-layout://docker.io/library/base@" + r.from.manifest,
 			"attrs":      map[string]any{"oci.store": "base"},
 		},
 	}}})
@@ -178,11 +192,10 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 		"--opt", "target=" + r.stage,
 		"--opt", "cmdline=none", // not empty: the frontend that "# syntax" names is then not fetched; the daemon's own is used
 		"--opt", "attest:provenance=mode=max",
-		"--oci-layout", "base=" + store,
+		"--oci-layout", "base=" + r.from.layout,
 		"--source-policy-file", policyFile,
 		"--output", "type=oci,tar=false,compression=uncompressed,force-compression=true,dest=" + layout,
 		"--output", "type=tar,dest=" + exported,
-		"--no-cache",
 	}
 	for _, arg := range r.buildArgs {
 		args = append(args, "--opt", "build-arg:"+arg)
@@ -202,7 +215,7 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 }
 
 func readImage(layout, exported string) (*image, error) {
-	img := &image{layout: layout, Files: map[string]file{}, blobs: map[string][]byte{}}
+	img := &image{source: source{layout: layout}, files: map[string]file{}, blobs: map[string][]byte{}}
 	err := filepath.WalkDir(layout, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -250,7 +263,7 @@ func readImage(layout, exported string) (*image, error) {
 	if err := blob(at.Config.Digest, &config); err != nil {
 		return nil, err
 	}
-	img.Config = config.Config
+	img.config = config.Config
 
 	f, err := os.Open(exported)
 	if err != nil {
@@ -280,7 +293,7 @@ func readImage(layout, exported string) (*image, error) {
 			}
 		}
 		slices.Sort(xattrs)
-		img.Files[path] = file{
+		img.files[path] = file{
 			Mode: h.Mode & 0o7777, Type: h.Typeflag, UID: h.Uid, GID: h.Gid,
 			Link: h.Linkname, Content: string(content), Xattrs: strings.Join(xattrs, "\n"),
 		}
@@ -367,18 +380,19 @@ func newBaseImage(layout, overlay string) (*baseImage, error) {
 	return base, err
 }
 
-// unique adds an image to the layout that differs from all others in the time of /tmp alone, and returns its
-// manifest's digest. It shares no layer chain, and so no cached step, with any other.
-func (b *baseImage) unique() (string, error) {
+// unique returns a base image that differs from all others in the time of /tmp alone. BuildKit gives equal steps the
+// layer it has, whatever their secrets are, also while the first of them still runs. Builds on different layers have no
+// equal steps, so none is answered with what another one saw.
+func (b *baseImage) unique() (source, error) {
 	layer := layerWriter{time: time.Unix(b.builds.Add(1), 0)}
 	layer.add("tmp", file{Type: tar.TypeDir, Mode: 0o1777})
 	blob, err := layer.close()
 	if err != nil {
-		return "", err
+		return source{}, err
 	}
 	tip, err := b.put(blob)
 	if err != nil {
-		return "", err
+		return source{}, err
 	}
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH,
@@ -390,11 +404,11 @@ func (b *baseImage) unique() (string, error) {
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{b.layer, tip}},
 	})
 	if err != nil {
-		return "", err
+		return source{}, err
 	}
 	configDigest, err := b.put(config)
 	if err != nil {
-		return "", err
+		return source{}, err
 	}
 	describe := func(mediaType, digest string, size int) map[string]any {
 		return map[string]any{"mediaType": "application/vnd.oci.image." + mediaType, "digest": digest, "size": size}
@@ -409,9 +423,10 @@ func (b *baseImage) unique() (string, error) {
 		},
 	})
 	if err != nil {
-		return "", err
+		return source{}, err
 	}
-	return b.put(manifest)
+	digest, err := b.put(manifest)
+	return source{b.layout, digest}, err
 }
 
 func (b *baseImage) put(blob []byte) (digest string, err error) {

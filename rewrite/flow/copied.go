@@ -99,7 +99,7 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 	case contentSecret:
 		c.Seen = true
 	case contentUnseen:
-		if !kind.Sure {
+		if !kind.Sure || kind.ID == "npmrc" && a.tokenForNPM() {
 			return nil
 		}
 	}
@@ -114,6 +114,22 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 		s.Exposure = RunTime
 	}
 	return s
+}
+
+// tokenForNPM reports whether the file declares a variable that npm reads: an .npmrc
+// that cannot be seen then most likely says ${NPM_TOKEN}, and is no secret.
+func (a *analysis) tokenForNPM() bool {
+	for _, in := range a.file.Instructions {
+		if in.Name != "arg" && in.Name != "env" {
+			continue
+		}
+		for _, p := range in.Pairs() {
+			if reads(p.Name, "npm", []string{"ci"}) && detect.Name(p.Name) == detect.Secret {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type content uint8

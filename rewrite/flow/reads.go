@@ -263,8 +263,15 @@ func persists(program string, args []string, use string) (persist, bool) {
 		}
 	case "ssh-add", "keytool":
 		return persist{what: program + " keeps it"}, true
-	case "mysql", "mysqld", "mariadb", "psql", "mongo", "mongosh", "redis-cli", "influx":
-		return persist{}, false
+	case "mysql", "mysqld", "mariadb", "psql", "mongo", "mongosh", "influx":
+		upper := strings.ToUpper(joined)
+		if strings.Contains(upper, "PASSWORD '") || strings.Contains(upper, "IDENTIFIED") || strings.Contains(upper, "CREATEUSER") {
+			return persist{what: "the database keeps a hash of it in the image", Hashed: true}, true
+		}
+	case "go":
+		if strings.Contains(joined, "-ldflags") || strings.Contains(joined, "-X ") {
+			return persist{what: "go " + sub + " puts it into the program"}, true
+		}
 	}
 	return persist{}, false
 }

@@ -1,0 +1,684 @@
+package compose
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite/yamledit"
+)
+
+// extension is a service's extends key.
+type extension struct {
+	file, service string
+	base          *Service
+	line, col     int
+}
+
+// Load reads the compose files among paths, which are slash paths relative to the root of fsys, in their order; after them come files of
+// other names that one of those includes or extends, if paths has them. A file that cannot be read has Err set.
+func Load(fsys fs.FS, paths []string) []*File {
+	known := map[string]bool{}
+	for _, p := range paths {
+		known[path.Clean(p)] = true
+	}
+	byPath := map[string]*File{}
+	var files []*File
+	read := func(p string) {
+		if byPath[p] == nil {
+			f := load(fsys, p)
+			byPath[p] = f
+			files = append(files, f)
+		}
+	}
+	for _, p := range paths {
+		if p = path.Clean(p); IsComposeFile(path.Base(p)) {
+			read(p)
+		}
+	}
+	for n := -1; n != len(files); { // what is included may include in turn, from another folder
+		n = len(files)
+		placeIncluded(files, byPath)
+		for _, f := range files[:n] {
+			for _, p := range f.references() {
+				if known[p] {
+					read(p)
+				}
+			}
+		}
+	}
+	for _, f := range files {
+		f.readServices()
+	}
+	done := map[*Service]int{}
+	for _, f := range files {
+		for _, s := range f.Services {
+			extend(f, s, byPath, done)
+		}
+	}
+	for _, f := range files {
+		for _, s := range f.Services {
+			if s.Build != nil && s.Build.Dockerfile != "" {
+				s.Dockerfiles = append(s.Dockerfiles, s.Build.Dockerfile)
+			}
+		}
+	}
+	join(fsys, files)
+	// A base's arguments reach what extends it; longer chains settle in as many rounds.
+	for changed := true; changed; {
+		changed = false
+		for _, f := range files {
+			for _, s := range f.Services {
+				if s.extends == nil || s.extends.base == nil || s.extends.base.Build == nil {
+					continue
+				}
+				for _, d := range s.Dockerfiles {
+					if !slices.Contains(s.extends.base.Dockerfiles, d) {
+						s.extends.base.Dockerfiles = append(s.extends.base.Dockerfiles, d)
+						changed = true
+					}
+				}
+			}
+		}
+	}
+	for _, f := range files {
+		for _, s := range f.Services {
+			slices.Sort(s.Dockerfiles)
+			s.Dockerfiles = slices.Compact(s.Dockerfiles)
+		}
+	}
+	return files
+}
+
+// load reads one file as far as that is possible without the others.
+func load(fsys fs.FS, p string) *File {
+	f := &File{Path: p, Dir: path.Dir(p)}
+	if f.Src, f.Err = fs.ReadFile(fsys, p); f.Err != nil {
+		return f
+	}
+	doc, err := yamledit.Parse(p, f.Src)
+	if err != nil {
+		f.Err = err
+		return f
+	}
+	fail := func(line, col int, msg string) *File {
+		f.Err = &yamledit.Error{Path: p, Line: line, Col: col, Msg: msg}
+		return f
+	}
+	root := doc.Root
+	if root == nil || root.Kind == yamledit.Null {
+		return fail(1, 1, "an empty file, no services in it")
+	}
+	if root.Kind != yamledit.Map {
+		return fail(root.Line, root.Col, "not a compose file: not a mapping")
+	}
+	services, ok := root.Get("services")
+	if !ok {
+		for _, e := range root.Entries() {
+			if e.Value.Kind != yamledit.Map || topLevel(e.Key.Value) {
+				continue
+			}
+			for _, key := range []string{"image", "build", "command", "extends"} {
+				if _, ok := e.Value.Get(key); ok {
+					return fail(e.Key.Line, e.Key.Col, "version 1 file: has no place for secrets, put its services under a services key")
+				}
+			}
+		}
+	} else if services.Value.Kind != yamledit.Map && services.Value.Kind != yamledit.Null {
+		return fail(services.Key.Line, services.Key.Col, "not a compose file: services is not a mapping")
+	}
+	f.doc = doc
+	f.Secrets = map[string]SecretDef{}
+	if secrets, ok := root.Get("secrets"); ok {
+		for _, e := range secrets.Value.Entries() {
+			f.Secrets[e.Key.Value] = definition(e.Value)
+		}
+	}
+	return f
+}
+
+func topLevel(key string) bool {
+	switch key {
+	case "name", "version", "include", "networks", "volumes", "configs", "secrets", "models":
+		return true
+	}
+	return strings.HasPrefix(key, "x-")
+}
+
+func definition(n *yamledit.Node) SecretDef {
+	d := SecretDef{File: text(n, "file"), Environment: text(n, "environment")}
+	if e, ok := n.Get("external"); ok {
+		d.External = e.Value.Kind == yamledit.Map || strings.EqualFold(e.Value.Value, "true")
+	}
+	return d
+}
+
+// text returns the scalar under a key, "" if there is none.
+func text(n *yamledit.Node, key string) string {
+	if e, ok := n.Get(key); ok && e.Value.Kind == yamledit.Scalar {
+		return e.Value.Value
+	}
+	return ""
+}
+
+// texts returns a scalar, or a list's scalars.
+func texts(n *yamledit.Node) []string {
+	switch n = n.Deref(); {
+	case n == nil:
+	case n.Kind == yamledit.Scalar:
+		return []string{n.Value}
+	case n.Kind == yamledit.List:
+		var out []string
+		for _, item := range n.Items {
+			if item = item.Deref(); item.Kind == yamledit.Scalar {
+				out = append(out, item.Value)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// inclusion is a file that another includes, and the folder its relative paths then start from.
+type inclusion struct{ path, dir string }
+
+// included returns the files that f includes, given the folder f's own paths start from. dir is "" where it is not certain.
+func (f *File) included(from string) []inclusion {
+	if f.doc == nil {
+		return nil
+	}
+	list, ok := f.doc.Root.Get("include")
+	if !ok {
+		return nil
+	}
+	var out []inclusion
+	for _, item := range list.Value.Items {
+		item = item.Deref()
+		var paths []string
+		var project slot
+		switch item.Kind {
+		case yamledit.Scalar:
+			paths = []string{item.Value}
+		case yamledit.Map:
+			if e, ok := item.Get("path"); ok {
+				paths = texts(e.Value)
+			}
+			project = read(item, "project_directory")
+		}
+		dir := ""
+		for i, p := range paths {
+			p, ok := interpolate(p)
+			if !ok {
+				continue
+			}
+			if p, ok = local(from, p); !ok {
+				continue
+			}
+			if i == 0 && !project.given {
+				dir = path.Dir(p)
+			} else if i == 0 && project.ok {
+				dir, _ = local(from, project.val)
+			}
+			out = append(out, inclusion{path: p, dir: dir})
+		}
+	}
+	return out
+}
+
+// references returns the paths that f includes or extends.
+func (f *File) references() []string {
+	if f.doc == nil {
+		return nil
+	}
+	var out []string
+	for _, in := range f.included(f.Dir) {
+		out = append(out, in.path)
+	}
+	services, _ := f.doc.Find("services")
+	for _, e := range services.Entries() {
+		if x, ok := e.Value.Get("extends"); ok {
+			if file := read(x.Value, "file"); file.ok {
+				if p, ok := local(f.Dir, file.val); ok {
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// placeIncluded sets Dir of included files. A file that several include from different folders has none that is certain.
+func placeIncluded(files []*File, byPath map[string]*File) {
+	for range len(files) + 1 { // an include can move what it includes in turn
+		dirs := map[*File]string{}
+		for _, f := range files {
+			if f.Dir == "" {
+				continue
+			}
+			for _, in := range f.included(f.Dir) {
+				target := byPath[in.path]
+				if target == nil || target == f {
+					continue
+				}
+				if dir, ok := dirs[target]; ok && dir != in.dir {
+					in.dir = ""
+				}
+				dirs[target] = in.dir
+			}
+		}
+		changed := false
+		for f, dir := range dirs {
+			if f.Dir != dir {
+				f.Dir, changed = dir, true
+			}
+		}
+		if !changed {
+			return
+		}
+	}
+}
+
+// read returns the scalar under a key with its variables filled in from their defaults.
+func read(n *yamledit.Node, key string) slot {
+	e, ok := n.Get(key)
+	if !ok || e.Value.Kind == yamledit.Null {
+		return slot{}
+	}
+	s := slot{given: true}
+	if e.Value.Kind == yamledit.Scalar {
+		s.val, s.ok = interpolate(e.Value.Value)
+	}
+	return s
+}
+
+// through names the way a node comes in that is not the entry's own.
+func through(n *yamledit.Node) string {
+	switch {
+	case n == nil:
+		return ""
+	case n.Kind == yamledit.Alias:
+		return "an alias"
+	}
+	return "a merge key"
+}
+
+func (f *File) readServices() {
+	if f.doc == nil {
+		return
+	}
+	services, whole := f.doc.Find("services")
+	for _, e := range services.Entries() {
+		s := &Service{File: f, Name: e.Key.Value, Image: text(e.Value, "image")}
+		f.Services = append(f.Services, s)
+		inherited := through(whole)
+		if inherited == "" {
+			inherited = through(e.Through)
+		}
+		if b, ok := e.Value.Get("build"); ok {
+			if inherited == "" {
+				inherited = through(b.Through)
+			}
+			s.Build = f.readBuild(b, inherited)
+		}
+		if x, ok := e.Value.Get("extends"); ok {
+			s.extends = &extension{line: x.Key.Line, col: x.Key.Col}
+			if x.Value.Kind == yamledit.Scalar {
+				s.extends.service = x.Value.Value
+			} else {
+				s.extends.service = text(x.Value, "service")
+				if file := read(x.Value, "file"); file.given {
+					s.extends.file = "?" // no path: it is not known
+					if p, ok := local(f.Dir, file.val); ok && file.ok {
+						s.extends.file = p
+					}
+				}
+			}
+		}
+	}
+}
+
+func (f *File) readBuild(e yamledit.Entry, inherited string) *Build {
+	b := &Build{Line: e.Key.Line, Col: e.Key.Col, Inherited: inherited, Contexts: map[string]string{}}
+	if e.Value.Tag == "!reset" { // compose takes the base's section away
+		return nil
+	}
+	switch n := e.Value; n.Kind {
+	case yamledit.Scalar:
+		b.context = slot{given: true}
+		b.context.val, b.context.ok = interpolate(n.Value)
+	case yamledit.Map:
+		b.context, b.dockerfile, b.target = read(n, "context"), read(n, "dockerfile"), read(n, "target")
+		_, b.inline = n.Get("dockerfile_inline")
+		if args, ok := n.Get("args"); ok {
+			b.Args = readArgs(args, inherited)
+		}
+		if secrets, ok := n.Get("secrets"); ok {
+			for _, item := range secrets.Value.Items {
+				if id, _ := buildSecret(item.Deref()); id != "" {
+					b.Secrets = append(b.Secrets, id)
+				}
+			}
+		}
+		if contexts, ok := n.Get("additional_contexts"); ok {
+			for _, a := range readArgs(contexts, "") {
+				v, ok := interpolate(a.Value)
+				b.Contexts[a.Name] = contextPath(f.Dir, slot{val: v, given: true, ok: ok})
+			}
+		}
+	default: // null: no build section
+		return nil
+	}
+	b.resolve(f.Dir)
+	return b
+}
+
+// buildSecret returns the id that a Dockerfile knows an item of build.secrets by, and the top-level secret it comes from.
+func buildSecret(item *yamledit.Node) (id, source string) {
+	if item.Kind == yamledit.Scalar {
+		return item.Value, item.Value
+	}
+	source = text(item, "source")
+	if id = text(item, "target"); id == "" {
+		id = source
+	}
+	return id, source
+}
+
+// readArgs reads build.args, or another list of NAME=value or mapping.
+func readArgs(e yamledit.Entry, inherited string) []Arg {
+	var out []Arg
+	or := func(n *yamledit.Node) string {
+		if inherited != "" {
+			return inherited
+		}
+		return through(n)
+	}
+	switch n := e.Value; n.Kind {
+	case yamledit.List:
+		for _, item := range n.Items {
+			a := Arg{Start: item.Start, End: item.End, Line: item.Line, Col: item.Col, Inherited: or(e.Through)}
+			if item.Kind == yamledit.Alias {
+				a.Inherited, item = or(item), item.Target
+			}
+			if item.Kind != yamledit.Scalar {
+				continue
+			}
+			a.Name, a.Value, a.HasValue = strings.Cut(item.Value, "=")
+			out = append(out, a)
+		}
+	case yamledit.Map:
+		for _, entry := range n.Entries() {
+			k, v := entry.Key, entry.Value
+			a := Arg{Name: k.Value, Start: k.Start, End: max(k.End, v.End), Line: k.Line, Col: k.Col, Inherited: or(e.Through)}
+			if a.Inherited == "" {
+				a.Inherited = or(entry.Through)
+			}
+			if entry.Through != nil && entry.Through.Kind == yamledit.Alias {
+				a.End = entry.Through.End
+			}
+			if v.Kind != yamledit.Null {
+				a.HasValue = true
+				a.Value = v.Value
+			}
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// resolve fills in Context, Dockerfile and Target from the slots; dir is where relative paths start.
+func (b *Build) resolve(dir string) {
+	b.Context, b.Dockerfile, b.Target = contextPath(dir, b.context), "", b.target.val
+	if b.Context == "" || b.inline || b.dockerfile.given && !b.dockerfile.ok {
+		return
+	}
+	name := "Dockerfile"
+	if b.dockerfile.given {
+		name = b.dockerfile.val
+	}
+	b.Dockerfile, _ = local(b.Context, name)
+}
+
+// contextPath returns a build context as a path relative to the root, or "".
+func contextPath(dir string, c slot) string {
+	if dir == "" || c.given && !c.ok {
+		return ""
+	}
+	if !c.given {
+		return dir
+	}
+	for _, prefix := range []string{"github.com/", "git@", "service:"} {
+		if strings.HasPrefix(c.val, prefix) {
+			return ""
+		}
+	}
+	if strings.Contains(c.val, "://") {
+		return ""
+	}
+	p, _ := local(dir, c.val)
+	return p
+}
+
+// local joins a relative path to a folder of the root; ok is false, and the path "", if it is not one or leads outside.
+func local(dir, p string) (joined string, ok bool) {
+	if dir == "" || p == "" || path.IsAbs(p) || p[0] == '~' || strings.ContainsAny(p, "\\\x00") {
+		return "", false
+	}
+	joined = path.Join(dir, p)
+	if joined == ".." || strings.HasPrefix(joined, "../") {
+		return "", false
+	}
+	return joined, true
+}
+
+// merged returns what compose makes of base with b over it, as far as it matters which Dockerfile is built.
+func (b *Build) over(base *Build, dir string) Build {
+	m := Build{context: b.context, dockerfile: b.dockerfile, target: b.target, inline: b.inline || base.inline}
+	if !m.context.given {
+		m.context = base.context
+	}
+	if !m.dockerfile.given {
+		m.dockerfile = base.dockerfile
+	}
+	if !m.target.given {
+		m.target = base.target
+	}
+	m.resolve(dir)
+	return m
+}
+
+// extend gives a service what it extends: the section, or the arguments and secrets that it does not have itself.
+func extend(f *File, s *Service, byPath map[string]*File, done map[*Service]int) {
+	const working, ready = 1, 2
+	if done[s] != 0 { // working: a cycle, which compose refuses
+		return
+	}
+	done[s] = working
+	defer func() { done[s] = ready }()
+	x := s.extends
+	if x == nil {
+		return
+	}
+	from := f
+	if x.file != "" {
+		from = byPath[x.file]
+	}
+	if from == nil {
+		return
+	}
+	for _, base := range from.Services {
+		if base.Name == x.service && base != s {
+			x.base = base
+		}
+	}
+	if x.base == nil {
+		return
+	}
+	extend(from, x.base, byPath, done)
+	base := x.base.Build
+	if base == nil {
+		return
+	}
+	own := s.Build
+	if own == nil {
+		own = &Build{Line: x.line, Col: x.col, Inherited: "extends", Contexts: map[string]string{}}
+		s.Build = own
+	}
+	if own.context.given {
+		m := own.over(base, f.Dir)
+		own.dockerfile, own.target, own.Dockerfile, own.Target, own.inline = m.dockerfile, m.target, m.Dockerfile, m.Target, m.inline
+	} else {
+		// The base's context is relative to the base's file, so it is taken as it was resolved there.
+		own.Context, own.context, own.inline = base.Context, base.context, own.inline || base.inline
+		if !own.dockerfile.given {
+			own.dockerfile = base.dockerfile
+		}
+		if !own.target.given {
+			own.target = base.target
+		}
+		m := Build{context: slot{val: ".", given: true, ok: true}, dockerfile: own.dockerfile, inline: own.inline}
+		m.resolve(base.Context)
+		own.Dockerfile, own.Target = m.Dockerfile, own.target.val
+	}
+	for _, a := range base.Args {
+		if !slices.ContainsFunc(own.Args, func(b Arg) bool { return a.Name == b.Name }) {
+			a.Inherited = "extends"
+			if from != f {
+				a.Start, a.End, a.Line, a.Col = -1, -1, x.line, x.col
+			}
+			own.Args = append(own.Args, a)
+		}
+	}
+	for _, id := range base.Secrets {
+		if !slices.Contains(own.Secrets, id) {
+			own.Secrets = append(own.Secrets, id)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(base.Contexts)) {
+		if _, ok := own.Contexts[name]; !ok {
+			own.Contexts[name] = base.Contexts[name]
+		}
+	}
+}
+
+// join finds the files of one folder that are used together, the one that compose finds by itself and its overrides, and notes for
+// each service which Dockerfiles the merged one builds.
+func join(fsys fs.FS, files []*File) {
+	folders := map[string]map[string][]*Service{}
+	for _, f := range files {
+		dir := path.Dir(f.Path)
+		if folders[dir] == nil {
+			folders[dir] = map[string][]*Service{}
+		}
+		for _, s := range f.Services {
+			if s.Build != nil {
+				folders[dir][s.Name] = append(folders[dir][s.Name], s)
+			}
+		}
+	}
+	for _, services := range folders {
+		for _, same := range services {
+			for _, s := range same {
+				if canonical(path.Base(s.File.Path)) {
+					continue
+				}
+				bases := basesOf(s, same)
+				if len(bases) == 0 {
+					continue
+				}
+				s.Overrides = true
+				b := s.Build
+				contextOwn := b.context.given
+				if !contextOwn {
+					// It says nothing alone; what it is part of says where it belongs.
+					s.Dockerfiles = nil
+					m := b.over(bases[0].Build, bases[0].File.Dir)
+					b.Context, b.Dockerfile, b.Target = m.Context, m.Dockerfile, m.Target
+				}
+				for _, base := range bases {
+					m := b.over(base.Build, base.File.Dir)
+					if m.Dockerfile == "" {
+						continue
+					}
+					if m.Dockerfile != base.Build.Dockerfile {
+						if _, err := fs.Stat(fsys, m.Dockerfile); err != nil && contextOwn {
+							continue // the two are hardly meant for each other
+						}
+						base.Dockerfiles = append(base.Dockerfiles, m.Dockerfile)
+					}
+					s.Dockerfiles = append(s.Dockerfiles, m.Dockerfile)
+				}
+			}
+		}
+	}
+}
+
+// basesOf returns the services of the same name that s is put over: those of files that compose finds by itself, else, where s does not
+// say itself what it builds, any that do.
+func basesOf(s *Service, same []*Service) []*Service {
+	var out []*Service
+	for _, t := range same {
+		if t != s && canonical(path.Base(t.File.Path)) {
+			out = append(out, t)
+		}
+	}
+	if len(out) > 0 || s.Build.context.given {
+		return out
+	}
+	for _, t := range same {
+		if t != s && t.Build.context.given {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// interpolate fills in the defaults of ${X:-…} and ${X-…}; ok is false if another variable is left.
+func interpolate(s string) (out string, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '$' {
+			b.WriteByte(s[i])
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == '$' {
+			b.WriteByte('$')
+			i++
+			continue
+		}
+		if i+1 >= len(s) || s[i+1] != '{' {
+			return "", false
+		}
+		depth, end := 0, -1
+		for j := i + 1; j < len(s) && end < 0; j++ {
+			switch s[j] {
+			case '{':
+				depth++
+			case '}':
+				if depth--; depth == 0 {
+					end = j
+				}
+			}
+		}
+		if end < 0 {
+			return "", false
+		}
+		name, rest := s[i+2:end], ""
+		if k := strings.IndexAny(name, ":-?+"); k > 0 {
+			name, rest = name[:k], name[k:]
+		}
+		rest = strings.TrimPrefix(rest, ":")
+		if !strings.HasPrefix(rest, "-") {
+			return "", false
+		}
+		def, ok := interpolate(rest[1:])
+		if !ok {
+			return "", false
+		}
+		b.WriteString(def)
+		i = end
+	}
+	return b.String(), true
+}
