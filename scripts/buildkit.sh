@@ -32,6 +32,8 @@ static_busybox() {
 	program=$(command -v busybox) && ! ldd "$program" >/dev/null 2>&1
 }
 
+compiled() { [ -x "$1/buildkitd" ] && [ -x "$1/buildctl" ]; }
+
 # A module of its own, because `go install PACKAGE@VERSION` refuses BuildKit: its go.mod has
 # an exclude. `go get -tool` in an empty module takes the same sources.
 compile() {
@@ -49,7 +51,7 @@ compile() {
 			github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl
 	) >&2
 	# Renamed as a whole: a folder with that name is always complete.
-	mv "$scratch/out" "$dir" 2>/dev/null || [ -x "$dir/buildctl" ] || die "cannot write $dir"
+	mv -T "$scratch/out" "$dir" 2>/dev/null || compiled "$dir" || die "cannot write $dir"
 	rm -rf "$scratch"
 	trap - EXIT
 }
@@ -66,14 +68,14 @@ install() {
 		{ apt-get install -y --no-install-recommends $packages ||
 			{ apt-get update && apt-get install -y --no-install-recommends $packages; }; } >&2
 	fi
-	[ -x "$dir/buildkitd" ] && [ -x "$dir/buildctl" ] || compile "$dir"
+	compiled "$dir" || compile "$dir"
 	echo "$dir"
 }
 
 path() {
 	local dir packages
 	dir=$(bin)
-	[ -x "$dir/buildkitd" ] && [ -x "$dir/buildctl" ] || die "no BuildKit in $dir: run scripts/buildkit.sh install"
+	compiled "$dir" || die "no BuildKit in $dir: run scripts/buildkit.sh install"
 	packages=$(missing)
 	[ -z "$packages" ] || die "missing: $packages: run scripts/buildkit.sh install"
 	echo "$dir"

@@ -456,8 +456,10 @@ func (c *buildCase) fix(t *testing.T, unbake, dir string) {
 			continue
 		}
 		for path, want := range map[string]fs.FileMode{path: 0o644, filepath.Dir(path): fs.ModeDir | 0o700} {
-			if info, err := os.Stat(filepath.Join(dir, path)); err != nil || info.Mode() != want {
-				t.Errorf("%s: mode %v, want %v (%v)", path, info.Mode(), want, err)
+			if info, err := os.Stat(filepath.Join(dir, path)); err != nil {
+				t.Error(err)
+			} else if info.Mode() != want {
+				t.Errorf("%s: mode %v, want %v", path, info.Mode(), want)
 			}
 		}
 	}

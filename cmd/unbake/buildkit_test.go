@@ -94,7 +94,7 @@ func startBuildkit(t *testing.T) *buildkit {
 	})
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if exec.Command(b.buildctl, "--addr", b.addr, "debug", "workers").Run() == nil {
-			return b
+			break
 		}
 		select {
 		case <-ended:
@@ -106,6 +106,19 @@ func startBuildkit(t *testing.T) *buildkit {
 		said, _ := os.ReadFile(log.Name())
 		cannot("buildkitd does not run here: %s", lastLines(string(said), 3))
 	}
+
+	// A daemon that answers may still not be allowed to run anything, in an ordinary container for one.
+	probe := request{dir: filepath.Join(dir, "probe"), dockerfile: filepath.Join(dir, "probe/Dockerfile")}
+	if probe.from, err = base.unique(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(probe.dir, 0o755), os.WriteFile(probe.dockerfile, []byte("FROM base\nRUN true\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.build(t.Context(), filepath.Join(dir, "probed"), probe); err != nil {
+		cannot("BuildKit cannot build here: %v", err)
+	}
+	return b
 }
 
 // scratch is a folder for the length of the test, in memory where there is plenty: builds then take half the time.

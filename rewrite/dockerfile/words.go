@@ -232,6 +232,9 @@ type Mount struct {
 
 // Mounts returns the mounts of a RUN in order.
 func (in *Instruction) Mounts() []Mount {
+	if in.Name != "run" {
+		return nil
+	}
 	var mounts []Mount
 	for _, f := range in.Flags {
 		v, ok := strings.CutPrefix(unquoteFlag(f.Text, in.File.Escape), "--mount=")

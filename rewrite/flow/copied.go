@@ -116,10 +116,15 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 	return s
 }
 
-// tokenForNPM reports whether the file declares a variable that npm reads: an .npmrc
-// that cannot be seen then most likely says ${NPM_TOKEN}, and is no secret.
+// tokenForNPM reports whether the file declares or mounts a variable that npm reads: an
+// .npmrc that cannot be seen then most likely says ${NPM_TOKEN}, and is no secret.
 func (a *analysis) tokenForNPM() bool {
 	for _, in := range a.file.Instructions {
+		for _, m := range in.Mounts() {
+			if m.Type == "secret" && reads(m.Opts["env"], "npm", []string{"ci"}) {
+				return true
+			}
+		}
 		if in.Name != "arg" && in.Name != "env" {
 			continue
 		}
