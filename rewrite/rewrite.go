@@ -126,6 +126,7 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 		}
 	}
 	plan.ws = ws
+	plan.leftovers(first, fixed)
 	for i, p := range paths {
 		if first[i] != nil {
 			plan.collect(p, first[i], last[i], fixed, withdrawn)

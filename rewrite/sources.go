@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"bytes"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -10,33 +12,42 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
 )
 
-// sources is an index from the base names that Dockerfiles copy or bind to those
-// Dockerfiles. It is made once a run, and names candidates only.
+// sources keeps the Dockerfiles of the project as they are on disk: each is read once a
+// run, and every fix asks what the others copy.
 type sources struct {
-	once sync.Once
-	by   map[string][]string
+	once  sync.Once
+	paths []string // all Dockerfiles
+	read  sync.Map // path → content
 }
 
-func (x *sources) candidates(w *Workspace, base string) []string {
+// dockerfile returns a Dockerfile as it is on disk.
+func (x *sources) dockerfile(disk fs.FS, name string) ([]byte, error) {
+	if src, ok := x.read.Load(name); ok {
+		return src.([]byte), nil
+	}
+	src, err := fs.ReadFile(disk, name)
+	if err == nil && len(src) <= dockerfile.MaxSize {
+		x.read.Store(name, src)
+	}
+	return src, err
+}
+
+// candidates returns the Dockerfiles that hold a text at all.
+func (x *sources) candidates(w *Workspace, text string) []string {
 	x.once.Do(func() {
-		x.by = map[string][]string{}
 		for _, p := range w.list() {
-			if !IsDockerfile(path.Base(p)) {
-				continue
-			}
-			src, err := w.ReadFile(p)
-			if err != nil || len(src) > dockerfile.MaxSize {
-				continue
-			}
-			for _, word := range strings.FieldsFunc(string(src), func(r rune) bool { return strings.ContainsRune(" \t\r\n,[]\"'=", r) }) {
-				b := path.Base(path.Clean(word))
-				if c := x.by[b]; len(c) == 0 || c[len(c)-1] != p {
-					x.by[b] = append(c, p)
-				}
+			if IsDockerfile(path.Base(p)) {
+				x.paths = append(x.paths, p)
 			}
 		}
 	})
-	return x.by[base]
+	var out []string
+	for _, p := range x.paths {
+		if src, err := w.ReadFile(p); err == nil && bytes.Contains(src, []byte(text)) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Needs returns the first instruction of any Dockerfile of the project that copies or

@@ -73,6 +73,9 @@ func (w *Workspace) ReadFile(name string) ([]byte, error) {
 	if c, ok := w.changed[name]; ok {
 		return c.new, nil
 	}
+	if IsDockerfile(path.Base(name)) {
+		return w.sources.dockerfile(w.disk, name)
+	}
 	return fs.ReadFile(w.disk, name)
 }
 
@@ -130,6 +133,10 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 		next.changed[ch.Path] = c
 	}
 	next.project = flow.NewProject(next, next.Paths)
+	if !slices.ContainsFunc(fix.Changes, func(c Change) bool { return flow.Around(c.Path) }) {
+		// What stands around the Dockerfiles is as it was: it is not read again.
+		next.project.Compose, next.project.Callers = w.project.Compose, w.project.Callers
+	}
 	return next, nil
 }
 

@@ -47,6 +47,8 @@ func (c FileChange) rank() int {
 		return 1
 	case compose.IsComposeFile(base):
 		return 2
+	case !IsDockerfile(base):
+		return 3
 	}
 	return 4
 }

@@ -172,7 +172,7 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 	}
 	// An argument of an override counts for the service that it is laid over, where the
 	// secret goes: compose does not treat build.secrets as a set.
-	given := map[string]string{} // service → the variable that gives the value, "" for a literal
+	given := map[string]string{} // service → the variable that gives the value, "" for a literal in the file
 	for _, svc := range s.Builders {
 		if svc.Build == nil {
 			continue
@@ -215,10 +215,8 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 		parts[i].ms = append(parts[i].ms, m)
 		if len(m.AddSecrets) > 0 {
 			def := compose.NamedSecret{Name: id, SecretDef: compose.SecretDef{Environment: env}}
-			if file != "" {
+			if file != "" && env == "" {
 				def.SecretDef = compose.SecretDef{File: relative(path.Dir(svc.File.Path), file)}
-			} else if env == "" {
-				def.Environment = id
 			}
 			if !slices.Contains(parts[i].defs, def) {
 				parts[i].defs = append(parts[i].defs, def)

@@ -62,11 +62,13 @@ func (a *analysis) variables() []*Secret {
 func (a *analysis) groups() []*group {
 	var all []Origin
 	secret := map[string]detect.Verdict{}
+	declared := map[string]bool{}
 	for _, in := range a.file.Instructions {
 		if in.Name != "arg" && in.Name != "env" {
 			continue
 		}
 		for _, p := range in.Pairs() {
+			declared[p.Name] = declared[p.Name] || in.Name == "arg" || p.Value.Text != ""
 			o := Origin{Kind: Arg, In: in, Pair: p}
 			if in.Name == "env" {
 				o.Kind = Env
@@ -75,6 +77,9 @@ func (a *analysis) groups() []*group {
 			if name, ok := dockerfile.SoleVariable(p.Value.Text); ok && p.HasValue {
 				o.From = name
 				v = detect.Variable(p.Name, "", false)
+				if v == detect.Declared && (!declared[name] || name == p.Name && !a.declaredBefore(in, name)) {
+					v = detect.Contract // a variable that nobody declares is empty
+				}
 			} else if strings.Contains(p.Value.Text, "$") {
 				v = a.composite(&o)
 			} else {
@@ -102,10 +107,6 @@ func (a *analysis) groups() []*group {
 		return nil
 	}
 	// Names joined by ENV B=$A, where A is declared at all, carry one value.
-	declared := map[string]bool{}
-	for _, o := range all {
-		declared[o.Pair.Name] = true
-	}
 	root := map[string]string{}
 	var find func(string) string
 	find = func(n string) string {
@@ -136,6 +137,19 @@ func (a *analysis) groups() []*group {
 	return slices.DeleteFunc(groups, func(g *group) bool { return g.verdict == detect.No })
 }
 
+// declaredBefore reports whether an earlier instruction declares the name.
+func (a *analysis) declaredBefore(in *dockerfile.Instruction, name string) bool {
+	for _, x := range a.file.Instructions[:in.Index] {
+		if x.Name != "arg" && x.Name != "env" {
+			continue
+		}
+		if slices.ContainsFunc(x.Pairs(), func(p dockerfile.Pair) bool { return p.Name == name }) {
+			return true
+		}
+	}
+	return false
+}
+
 // composite judges a value that holds variables among other text.
 func (a *analysis) composite(o *Origin) detect.Verdict {
 	text := o.Pair.Value.Text
@@ -156,7 +170,7 @@ func (a *analysis) variable(g *group) *Secret {
 		if strings.Contains(o.Pair.Value.Text, "$") && o.From == "" {
 			s.doubt(o.In, "the value of "+name+" is put together from other variables")
 		}
-		if o.From != "" && !g.names[o.From] {
+		if o.From != "" && !g.names[o.From] && g.verdict != detect.Contract {
 			s.doubt(o.In, name+" takes its value from $"+o.From+", which nothing in the file declares")
 		}
 		if !dockerfile.IsName(name) {

@@ -41,6 +41,11 @@ func NewProject(fsys fs.FS, list func() []string) *Project {
 	return p
 }
 
+// Around reports whether a file of this name is a compose file or can be another caller.
+func Around(name string) bool {
+	return compose.IsComposeFile(path.Base(name)) || callers.IsCaller(name)
+}
+
 // Contexts returns the folders that can be the build context of a Dockerfile: those of
 // the compose services that build it, else its own folder and the root.
 func (p *Project) Contexts(dockerfilePath string) (dirs []string, certain bool) {

@@ -160,7 +160,7 @@ func TestTornPlan(t *testing.T) {
 
 // A repository can carry a journal that no unbake wrote.
 func TestForeignJournal(t *testing.T) {
-	out := t.TempDir()
+	out := scratch(t)
 	put(t, out, "victim", "keep", 0o644)
 	tamper := func(change func(*journal)) func(*testing.T, string, string) {
 		return func(t *testing.T, dir, name string) {

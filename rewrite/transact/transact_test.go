@@ -49,8 +49,20 @@ func changes() (files []File) {
 }
 
 func newProject(t testing.TB) string {
-	dir := t.TempDir()
+	t.Helper()
+	dir := scratch(t)
 	layOut(t, dir)
+	return dir
+}
+
+// scratch is a folder in memory where there is such a disk: thousands of runs sync dozens of times each.
+func scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "transact")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
 

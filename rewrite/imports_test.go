@@ -1,0 +1,65 @@
+package rewrite_test
+
+import (
+	"go/build"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/unbake-dev/unbake/"
+
+// layers are the packages from the top down: each imports only what stands below it.
+var layers = []string{
+	"cmd/unbake", "rules", "rewrite", "rewrite/flow",
+	"compose", "rewrite/callers", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
+	"rewrite/transact", "rewrite/yamledit", "rewrite/edit",
+}
+
+// owners are the packages that third-party code belongs to.
+var owners = map[string][]string{
+	"github.com/moby/buildkit":   {"rewrite/dockerfile"},
+	"mvdan.cc/sh":                {"rewrite/shell"},
+	"gopkg.in/yaml.v3":           {"rewrite/yamledit"},
+	"github.com/sergi/go-diff":   {"rewrite/edit"},
+	"github.com/spf13/cobra":     {"cmd/unbake"},
+	"github.com/moby/patternmat": {"rewrite/ignorefile"},
+	"golang.org/x/term":          {"cmd/unbake"},
+}
+
+// TestImports holds the shape of the design: imports go down only, third-party code has
+// one owner each.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range strings.Lines(string(out)) {
+		name := strings.TrimPrefix(strings.TrimSpace(pkg), module)
+		layer := slices.Index(layers, name)
+		if layer < 0 {
+			if !strings.HasPrefix(name, "scripts") && !strings.HasPrefix(name, "testdata") {
+				t.Errorf("%s has no layer", name)
+			}
+			continue
+		}
+		p, err := build.Import(module+name, "..", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imp := range p.Imports {
+			if rest, ok := strings.CutPrefix(imp, module); ok {
+				if below := slices.Index(layers, rest); below <= layer {
+					t.Errorf("%s imports %s, which is not below it", name, rest)
+				}
+				continue
+			}
+			for third, who := range owners {
+				if strings.HasPrefix(imp, third) && !slices.Contains(who, name) {
+					t.Errorf("%s imports %s, which belongs to %s", name, imp, who)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package rewrite
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/unbake-dev/unbake/rewrite/flow"
+)
+
+// leftoverRule owns findings about other places that hold a literal that was moved.
+var leftoverRule = &Rule{
+	ID:    "leftover",
+	Title: "another file still holds a value that was moved",
+	Doc:   "A literal that was moved out of a Dockerfile stands in another file of the project too: in a comment, a README, a script. It is no secret as long as it does. Nothing is changed there.",
+}
+
+// leastLeftover is the length from which a value is looked for elsewhere: a shorter one
+// is a word by chance.
+const leastLeftover = 8
+
+// leftovers looks for moved literals in the files of the project, as they are after the
+// fixes.
+func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
+	type literal struct{ name, value string }
+	var moved []literal
+	for _, st := range first {
+		if st == nil {
+			continue
+		}
+		for _, s := range st.secrets {
+			if s.Copied != nil || fixed[st.file.Path+"\x00"+s.Name] == nil {
+				continue
+			}
+			for _, v := range values(s) {
+				if l := (literal{s.Name, v}); len(v) >= leastLeftover && !slices.Contains(moved, l) {
+					moved = append(moved, l)
+				}
+			}
+		}
+	}
+	if len(moved) == 0 {
+		return
+	}
+	for _, name := range p.ws.Paths() {
+		if path.Base(path.Dir(name)) == SecretsDir {
+			continue
+		}
+		info, err := p.ws.Stat(name)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+			continue
+		}
+		src, err := p.ws.ReadFile(name)
+		if err != nil || bytes.IndexByte(src, 0) >= 0 {
+			continue
+		}
+		for _, l := range moved {
+			at := bytes.Index(src, []byte(l.value))
+			if at < 0 || !utf8.Valid(src) {
+				continue
+			}
+			r := Result{Finding: Finding{
+				Rule: leftoverRule, Path: name, Start: at, End: at + len(l.value), Secret: l.name,
+				Message: "the value of " + l.name + " stands here too",
+				Reason:  "only the Dockerfile and what builds it are changed: take it out, and rotate it",
+			}}
+			start := bytes.LastIndexByte(src[:at], '\n') + 1
+			end := len(src)
+			if n := bytes.IndexByte(src[at:], '\n'); n >= 0 {
+				end = at + n
+			}
+			r.Line, r.Col = 1+bytes.Count(src[:at], []byte("\n")), at-start+1
+			r.Source = string(bytes.TrimRight([]byte(p.masks.text(string(src[start:end]))), "\r"))
+			r.Caret = [2]int{0, len(r.Source)}
+			p.Results = append(p.Results, r)
+		}
+	}
+}
+
+// values are the literals of a secret.
+func values(s *flow.Secret) []string {
+	var out []string
+	if s.Given {
+		out = append(out, s.Value.Reveal())
+	}
+	for _, o := range s.Origins {
+		if o.Value.Known() {
+			out = append(out, o.Value.Reveal())
+		}
+	}
+	return out
+}
