@@ -34,31 +34,56 @@ func skipped(name string) bool {
 	return name == ".git" || name == "node_modules" || name == "vendor"
 }
 
-// Root returns the project's root for a path: the git top level above it, else the
-// path itself or its folder.
-func Root(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	info, err := os.Stat(abs)
-	if err != nil {
-		return "", err
-	}
-	dir := abs
-	if !info.IsDir() {
-		dir = filepath.Dir(abs)
-	}
-	for d := dir; ; {
-		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
-			return d, nil
+// Root returns the project's root for paths: the git top level above the first, else
+// the folder that holds them all (a folder that is named is its own).
+func Root(names ...string) (string, error) {
+	root := ""
+	for _, name := range names {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return "", err
 		}
-		up := filepath.Dir(d)
-		if up == d {
-			return dir, nil
+		info, err := os.Stat(abs)
+		if err != nil {
+			return "", fmt.Errorf("%s: no such file or folder", name)
 		}
-		d = up
+		dir := abs
+		if !info.IsDir() {
+			dir = filepath.Dir(abs)
+		}
+		if top, ok := gitTop(dir); ok {
+			if root == "" {
+				return top, nil
+			}
+		}
+		if root == "" {
+			root = dir
+		}
+		for !below(root, dir) {
+			root = filepath.Dir(root)
+		}
 	}
+	return root, nil
+}
+
+// gitTop returns the folder above dir, or dir itself, that is a git work tree's top.
+func gitTop(dir string) (string, bool) {
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir, true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", false
+		}
+		dir = up
+	}
+}
+
+// below reports whether a path is root or lies in it.
+func below(root, name string) bool {
+	rel, err := filepath.Rel(root, name)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // Listing is the files of a project.
@@ -146,7 +171,7 @@ func Dockerfiles(root string, args []string, list func() (*Listing, error)) (out
 			return nil, nil, err
 		}
 		rel, err := filepath.Rel(root, abs)
-		if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		if err != nil || !below(root, abs) {
 			return nil, nil, fmt.Errorf("%s: outside of the project %s, run unbake there", arg, root)
 		}
 		rel = filepath.ToSlash(rel)
@@ -202,6 +227,5 @@ func within(root, name string) bool {
 	if r, err := filepath.EvalSymlinks(root); err == nil {
 		root = r
 	}
-	rel, err := filepath.Rel(root, name)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+	return below(root, name)
 }

@@ -95,6 +95,16 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	case len(s.Readers) == 0:
 		return nil, "nothing in the build is known to read it: the running container may"
 	}
+	if !path.IsAbs(c.Target) {
+		// Relative to a WORKDIR that only the base image knows: the same one for every reader?
+		for _, r := range s.Readers {
+			for _, in := range r.In.Stage.History(r.In) {
+				if in.Name == "workdir" && in.Index > s.Origins[0].In.Index {
+					return nil, fmt.Sprintf("line %d: its folder is the base image's WORKDIR, which changes before it is read", in.Line)
+				}
+			}
+		}
+	}
 	if why := copiedOn(p.File, s); why != "" {
 		return nil, why
 	}
@@ -142,9 +152,24 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	edits = append(edits, removed.edits...)
 	edits = append(edits, p.File.Delete(append(removed.whole, gone...)...)...)
 
-	changes, reason := ignoreFile(p, s, context, file)
+	changes, reason := ignoreFile(p, s, context)
 	if reason != "" {
 		return nil, reason
+	}
+	if c.Context == "" {
+		// Which context it is cannot be told: none of them may bring the file back.
+		dirs, _ := p.Workspace.Project().Contexts(p.File.Path)
+		for _, dir := range dirs[1:] {
+			more, reason := ignoreFile(p, s, dir)
+			if reason != "" {
+				return nil, reason
+			}
+			for _, m := range more {
+				if !slices.ContainsFunc(changes, func(x rewrite.Change) bool { return x.Path == m.Path }) {
+					changes = append(changes, m)
+				}
+			}
+		}
 	}
 	composed, reason := composeFile(s, file)
 	if reason != "" {
@@ -375,7 +400,8 @@ func withoutCommands(s *shell.Script, companions []flow.Companion) (spans []shel
 // ignoreFile adds the file to the ignore files of its contexts, so that no COPY of
 // everything brings it back. Where another instruction needs the file, there is no such
 // line, and a COPY of everything here stands in the way.
-func ignoreFile(p *rewrite.Pass, s *flow.Secret, context, file string) ([]rewrite.Change, string) {
+func ignoreFile(p *rewrite.Pass, s *flow.Secret, context string) ([]rewrite.Change, string) {
+	file := path.Join(context, s.Copied.Source)
 	var own []*dockerfile.Instruction
 	for _, o := range s.Origins {
 		own = append(own, o.In)
