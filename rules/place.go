@@ -185,6 +185,9 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 			if kind == compose.Composite {
 				return nil, at(svc.File.Path, a.Line) + " puts the value of " + a.Name + " together: pass it as one variable first"
 			}
+			if kind == compose.FromEnv && file != "" && !s.Given {
+				return nil, at(svc.File.Path, a.Line) + " passes a variable over the value in the file: which one counts is not certain"
+			}
 			if old, ok := given[svc.Name]; ok && old != name {
 				return nil, at(svc.File.Path, a.Line) + " gives it more than one value"
 			}

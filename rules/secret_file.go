@@ -113,8 +113,15 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, "the frontend that the syntax line names is not known to have secret mounts"
 	}
 	edits := syntax
-	if front == envMounts && len(syntax) == 1 && syntax[0].Start != syntax[0].End {
-		edits = nil // an older pin has file mounts
+	if front == envMounts && len(syntax) == 1 && syntax[0].Start != syntax[0].End && hasFileMounts(p.File) {
+		edits = nil // a pin from 1.2 on has file mounts
+	}
+	for _, in := range p.File.Instructions {
+		for _, m := range in.Mounts() {
+			if m.Type == "secret" && m.Opts["id"] == s.ID && path.Clean(m.Opts["target"]) != c.Target {
+				return nil, fmt.Sprintf("line %d mounts another file under the id %s", in.Line, s.ID)
+			}
+		}
 	}
 	context := c.Context
 	if context == "" {

@@ -56,3 +56,18 @@ func syntaxLine(f *dockerfile.File) ([]edit.Edit, frontend) {
 	}
 	return []edit.Edit{{Start: at, End: at, New: "# syntax=docker/dockerfile:1" + f.Newline}}, envMounts
 }
+
+// hasFileMounts reports whether the pinned frontend has secret mounts as files: 1.2 and later.
+func hasFileMounts(f *dockerfile.File) bool {
+	for _, d := range f.Directives {
+		if d.Name != "syntax" {
+			continue
+		}
+		ref, _, _ := strings.Cut(d.Value, " ")
+		if m := pin().FindStringSubmatch(ref); m != nil {
+			minor, err := strconv.Atoi(m[2])
+			return err == nil && minor >= 2
+		}
+	}
+	return false
+}

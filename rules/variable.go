@@ -185,6 +185,9 @@ func (m *move) sentinel() string {
 		if r.How != flow.Named || r.Run.Script == nil || r.Run.Exec != nil {
 			return fmt.Sprintf("its weak default cannot be kept by a mount: %s (line %d) may count on it", r.Program, r.In.Line)
 		}
+		if r.Also != "" {
+			return fmt.Sprintf("its weak default cannot be kept by a mount: %s (line %d) may count on it", r.Also, r.In.Line)
+		}
 		for _, n := range r.Names {
 			uses := r.Run.Script.UsesOf(n)
 			if len(uses) == 0 || len(uses) != len(r.Run.Script.Mentions(n)) {
@@ -206,11 +209,11 @@ func (m *move) mount(r flow.Reader) string {
 	in := r.In
 	var flags []string
 	var guard strings.Builder
-	asFile := !m.env || r.Unset && !m.required && !m.alwaysSet()
+	asFile := !m.env || r.Unset && !m.required && !m.alwaysSet(r)
 	have := in.Mounts()
 	for _, n := range r.Names {
-		if slices.ContainsFunc(have, func(x dockerfile.Mount) bool { return x.Type == "secret" && x.Opts["env"] == n }) {
-			continue // half migrated already
+		if slices.ContainsFunc(have, func(x dockerfile.Mount) bool { return m.migrated(r, x, n) }) {
+			continue
 		}
 		if !asFile {
 			flag := "--mount=type=secret,id=" + m.id + ",env=" + n
@@ -263,10 +266,31 @@ func (m *move) mount(r flow.Reader) string {
 	return ""
 }
 
+// migrated reports whether a mount gives the RUN the variable already: as it is, or as
+// a file that the RUN's text reads.
+func (m *move) migrated(r flow.Reader, x dockerfile.Mount, name string) bool {
+	if x.Type != "secret" || x.Opts["env"] == name {
+		return x.Type == "secret"
+	}
+	target := x.Opts["target"]
+	if target == "" {
+		target = "/run/secrets/" + x.Opts["id"]
+	}
+	return x.Opts["env"] == "" && x.Opts["id"] == m.id && strings.Contains(r.Run.Text, target)
+}
+
 // alwaysSet reports whether the variable was set, if only to nothing, without being
-// passed: then an empty mount is no change.
-func (m *move) alwaysSet() bool {
-	return !slices.ContainsFunc(m.s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Arg && !o.Pair.HasValue })
+// passed: then an empty mount is no change. ENV T=$T sets it always, ARG T does not.
+func (m *move) alwaysSet(r flow.Reader) bool {
+	if !slices.ContainsFunc(m.s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Arg && !o.Pair.HasValue }) {
+		return true
+	}
+	before := r.In.Stage.History(r.In)
+	return !slices.ContainsFunc(r.Names, func(n string) bool {
+		return !slices.ContainsFunc(m.s.Origins, func(o flow.Origin) bool {
+			return o.Kind == flow.Env && o.Pair.Name == n && slices.Contains(before, o.In)
+		})
+	})
 }
 
 // keepDefault puts ${T:-default} in place of each $T.
@@ -343,6 +367,11 @@ func (m *move) review() rewrite.Safety {
 	for _, r := range s.Readers {
 		if r.How == flow.Opaque {
 			opaque = append(opaque, fmt.Sprintf("%s (line %d)", r.Program, r.In.Line))
+			for _, n := range names(s) {
+				if !slices.Contains(r.Names, n) && n == s.Name {
+					lower("check that %s (line %d) does not read it as %s", r.Program, r.In.Line, n)
+				}
+			}
 		}
 		if r.In.OnBuild {
 			lower("builds FROM this image must pass the secret %s", m.id)

@@ -33,9 +33,8 @@ const maxSize = 1 << 20
 func IsCaller(name string) bool {
 	base := strings.ToLower(path.Base(name))
 	switch path.Ext(base) {
-	case ".sh", ".bash", ".zsh", ".mk", ".hcl", ".groovy", ".ps1", ".cmd", ".bat", ".fish", ".just":
-		return true
-	case ".yml", ".yaml":
+	case ".sh", ".bash", ".zsh", ".mk", ".hcl", ".groovy", ".ps1", ".cmd", ".bat", ".fish", ".just",
+		".yml", ".yaml", ".toml", ".tf":
 		return true
 	}
 	switch base {
@@ -53,10 +52,18 @@ var (
 		return regexp.MustCompile(`(?:--target[ =\t]+|\btarget["']?\s*[:=]\s*)["']?([A-Za-z0-9][A-Za-z0-9._-]*)`)
 	})
 	block = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(\s*)(?:- )?["']?(build[-_]?[aA]rgs|buildArgs|args|docker_build_args|extra_build_args)["']?\s*[:=]\s*(.*)$`)
+		return regexp.MustCompile(`^(\s*)(?:- )?["']?(build[-_]?[aA]rgs?|buildArgs|args|docker_build_args|extra_build_args)["']?\s*[:=]\s*(.*)$`)
 	})
 	entry = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^\s*(?:- )?["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*(?:[:=]|$)`)
+	})
+	// pending is a --build-arg whose name stands on the next line.
+	pending = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`--build-arg["']?,?\s*\\?$`)
+	})
+	// within is arguments as a map or a list in one line of a program's text.
+	within = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(?:build_args|buildArgs|buildargs|build_arg)\s*[:=]\s*[{\[]([^}\]]*)`)
 	})
 	inline = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*[:=]`)
@@ -87,7 +94,10 @@ func (x *Index) read(p string, data []byte) {
 	if !bytes.Contains(data, []byte("build")) && !bytes.Contains(data, []byte("args")) && !bytes.Contains(data, []byte("target")) {
 		return
 	}
+	// Compose's form under another name is compose's form.
+	args := bytes.Contains(data, []byte("services:")) && bytes.Contains(data, []byte("build:"))
 	n, inside := 0, -1 // inside: the indentation of an open block of arguments
+	open, table := false, false
 	for line := range strings.Lines(string(data)) {
 		n++
 		line = strings.TrimRight(line, "\r\n")
@@ -101,6 +111,26 @@ func (x *Index) read(p string, data []byte) {
 		}
 		if strings.HasPrefix(trimmed, "#") && inside < 0 {
 			continue
+		}
+		if open {
+			if m := entry().FindStringSubmatch(strings.TrimSuffix(trimmed, "\\")); m != nil {
+				x.arg(m[1], p, n)
+			}
+		}
+		open = pending().MatchString(trimmed)
+		// A table of TOML reaches to the next one.
+		if strings.HasPrefix(trimmed, "[") && path.Ext(p) == ".toml" {
+			table = trimmed == "[build.args]" || strings.HasSuffix(trimmed, "build_args]")
+			continue
+		}
+		if m := entry().FindStringSubmatch(line); table && m != nil {
+			x.arg(m[1], p, n)
+			continue
+		}
+		for _, m := range within().FindAllStringSubmatch(line, -1) {
+			for _, k := range inline().FindAllStringSubmatch(m[1], -1) {
+				x.arg(k[1], p, n)
+			}
 		}
 		for _, m := range buildArg().FindAllStringSubmatch(line, -1) {
 			x.arg(m[1], p, n)
@@ -116,7 +146,7 @@ func (x *Index) read(p string, data []byte) {
 			continue
 		}
 		m := block().FindStringSubmatch(line)
-		if m == nil || !x.blockHere(p, m[2]) {
+		if m == nil || !blockHere(p, m[2], args) {
 			continue
 		}
 		rest := strings.TrimSpace(m[3])
@@ -133,8 +163,8 @@ func (x *Index) read(p string, data []byte) {
 
 // blockHere reports whether a block of this name holds build arguments: "args" alone
 // does so in a bake file or a deploy file, not in any workflow.
-func (x *Index) blockHere(p, name string) bool {
-	if name != "args" {
+func blockHere(p, name string, args bool) bool {
+	if name != "args" || args {
 		return true
 	}
 	base := path.Base(p)

@@ -186,6 +186,14 @@ func (a *analysis) variable(g *group) *Secret {
 	a.scope(s, g)
 	a.builders(s, g)
 	a.exposure(s, g)
+	// A file that is half migrated has an id for the value already.
+	for _, in := range a.file.Instructions {
+		for _, m := range in.Mounts() {
+			if m.Type == "secret" && m.Opts["id"] != "" && g.names[m.Opts["env"]] {
+				s.ID = m.Opts["id"]
+			}
+		}
+	}
 	return s
 }
 
@@ -276,9 +284,6 @@ func (a *analysis) scope(s *Secret, g *group) {
 
 // builderUse records expansions that the builder makes itself.
 func (a *analysis) builderUse(s *Secret, g *group, in *dockerfile.Instruction, v visible) {
-	if strings.IndexByte(in.Text, '$') < 0 {
-		return
-	}
 	check := func(text, what string) {
 		for name := range g.names {
 			if expands(text, name, a.file.Escape) && (v == nil || has(v, name)) {
@@ -286,6 +291,14 @@ func (a *analysis) builderUse(s *Secret, g *group, in *dockerfile.Instruction, v
 				return
 			}
 		}
+	}
+	for _, h := range in.Heredocs {
+		if h.Expand && in.Name != "run" {
+			check(string(a.file.Src[h.Start:h.End]), "the builder expands it in a here-document")
+		}
+	}
+	if strings.IndexByte(in.Text, '$') < 0 {
+		return
 	}
 	switch in.Name {
 	case "arg", "env", "label":
@@ -329,56 +342,72 @@ func expands(text, name string, escape byte) bool {
 // reader records a RUN that reads the secret, or may.
 func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v visible) {
 	r := a.run(in)
-	var names, envs, args []string
+	var names []string
 	for n := range v {
 		names = append(names, n)
-		if v[n] {
-			envs = append(envs, n)
-		} else {
-			args = append(args, n)
-		}
 	}
 	sort.Strings(names)
-	sort.Strings(envs)
-	sort.Strings(args)
 	if r.Why != "" {
 		s.doubt(in, r.Why)
 		return
 	}
 	var rd *Reader
+	// How an instruction reads is said by the surest way; what it reads is all that it may.
+	add := func(how How, program string, unset bool, name string) {
+		if rd == nil {
+			rd = &Reader{In: in, How: how, Run: r, Program: program}
+		} else if how != Named && rd.How == Named && rd.Also == "" {
+			rd.Also = program
+		}
+		rd.Unset = rd.Unset || unset
+		if !slices.Contains(rd.Names, name) {
+			rd.Names = append(rd.Names, name)
+		}
+	}
 	for _, n := range names {
 		if r.mentions(n) {
-			if rd == nil {
-				rd = &Reader{In: in, How: Named, Run: r, Program: "$" + n}
-			}
-			rd.Names = append(rd.Names, n)
-			rd.Unset = rd.Unset || r.tellsUnset(n)
+			add(Named, "$"+n, r.tellsUnset(n), n)
 			s.Writes = append(s.Writes, r.writes(n)...)
-		}
-	}
-	if rd == nil {
-		for _, n := range names {
-			if prog := r.known(n); prog != "" {
-				if rd == nil {
-					rd = &Reader{In: in, How: Known, Run: r, Program: prog}
-				}
-				rd.Names = append(rd.Names, n)
-				rd.Unset = rd.Unset || tellsUnset(n, prog)
+			if r.credentialHelper(n) {
+				s.doubt(in, "a credential helper of git reads it whenever git asks")
 			}
 		}
 	}
-	if rd == nil {
-		may := envs
-		if len(may) == 0 {
-			may = args
+	for _, n := range names {
+		if prog := r.known(n); prog != "" {
+			add(Known, prog, tellsUnset(n, prog), n)
 		}
-		if prog := r.opaque(may); prog != "" {
-			rd = &Reader{In: in, How: Opaque, Run: r, Program: prog, Names: may}
+	}
+	// ARG A with ENV B=$A is there for those who read B: an unknown program is given that.
+	may := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !v[n] })
+	if len(may) == 0 {
+		may = names
+	}
+	for _, n := range may {
+		if prog := r.opaque(n, asks(in)); prog != "" {
+			add(Opaque, prog, false, n)
 		}
 	}
 	if rd != nil {
+		sort.Strings(rd.Names)
 		s.Readers = append(s.Readers, *rd)
 	}
+}
+
+// asks reports whether git is told to run a program that gives it credentials.
+func asks(in *dockerfile.Instruction) bool {
+	for _, x := range in.Stage.History(in) {
+		if x.Name != "env" && x.Name != "arg" {
+			continue
+		}
+		for _, p := range x.Pairs() {
+			switch p.Name {
+			case "GIT_ASKPASS", "SSH_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSH":
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // builders finds the compose services and the other callers that build the file.

@@ -121,7 +121,7 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 func (a *analysis) tokenForNPM() bool {
 	for _, in := range a.file.Instructions {
 		for _, m := range in.Mounts() {
-			if m.Type == "secret" && reads(m.Opts["env"], "npm", []string{"ci"}) {
+			if m.Type == "secret" && (reads(m.Opts["env"], "npm", []string{"ci"}) || reads(m.Opts["id"], "npm", []string{"ci"})) {
 				return true
 			}
 		}
@@ -392,8 +392,11 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		named, companion := false, false
 		for _, w := range cmd.sh.Args {
 			if !a.sameFile(r, cmd.sh, w, c) {
-				if a.aboveFile(cmd.sh, w, c) && wholeFolder(cmd) {
+				switch above, pattern := a.aboveFile(r, cmd.sh, w, c); {
+				case above && wholeFolder(cmd):
 					s.doubt(in, cmd.program+" works on the folder that the file is in")
+				case pattern && (wholeFolder(cmd) || changes(cmd.program)):
+					s.doubt(in, cmd.program+" works on a pattern that matches the file")
 				}
 				continue
 			}
@@ -406,7 +409,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				}
 				c.Companions = append(c.Companions, Companion{in, r, cmd.sh, w, files(cmd) == 1})
 				gone = gone || cmd.program == "rm" || cmd.program == "unlink"
-			case "cp", "mv", "ln", "install", "sed", "tee", "truncate":
+			case "cp", "mv", "ln", "install", "sed", "tee", "truncate", "shred", "dd":
 				s.doubt(in, cmd.program+" moves or changes it")
 			}
 		}
@@ -417,6 +420,9 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 					s.doubt(in, cmd.name()+" writes to it")
 				}
 			}
+		}
+		if slices.Contains(c.Kind.Programs, cmd.program) && writesConfig(cmd) {
+			s.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
 		switch {
 		case companion:
@@ -445,6 +451,26 @@ func files(cmd command) int {
 		n++
 	}
 	return n
+}
+
+// changes reports commands that change or remove the files that they name.
+func changes(program string) bool {
+	switch program {
+	case "rm", "mv", "chmod", "chown", "chgrp", "shred", "unlink", "truncate", "cp", "sed":
+		return true
+	}
+	return false
+}
+
+// writesConfig reports a tool's command that writes the tool's own configuration.
+func writesConfig(cmd command) bool {
+	joined := " " + strings.Join(cmd.args, " ") + " "
+	for _, verb := range []string{" config set ", " set ", " login ", " config --global ", " configure set ", " config edit "} {
+		if strings.Contains(joined, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // wholeFolder reports commands that a mount inside the folder makes fail or leak.
@@ -485,29 +511,35 @@ func (a *analysis) absolute(in *dockerfile.Instruction, cmd *shell.Command, p st
 }
 
 func (a *analysis) sameFile(r *Run, cmd *shell.Command, w shell.Word, c *Copied) bool {
-	p := w.Lit
-	if !w.IsLit {
-		p = strings.Trim(w.Text, `"`)
-	}
-	return p != "" && a.absolute(r.In, cmd, p) == c.Target
+	p := plain(w)
+	return p != "" && !w.Glob && a.absolute(r.In, cmd, p) == c.Target
 }
 
-// aboveFile reports whether a word names a folder that the file is in.
-func (a *analysis) aboveFile(cmd *shell.Command, w shell.Word, c *Copied) bool {
-	p := w.Lit
-	if !w.IsLit {
-		p = strings.Trim(w.Text, `"`)
+// plain is a word's text without the quotes that do not matter here.
+func plain(w shell.Word) string {
+	if w.IsLit {
+		return w.Lit
 	}
+	return strings.Trim(w.Text, `"`)
+}
+
+// aboveFile reports whether a word names a folder that the file is in, or is a pattern
+// that matches the file or such a folder.
+func (a *analysis) aboveFile(r *Run, cmd *shell.Command, w shell.Word, c *Copied) (above, pattern bool) {
+	p := plain(w)
 	if p == "" || strings.HasPrefix(p, "-") {
-		return false
+		return false, false
 	}
-	if path.Clean(p) == "." {
-		return true
+	abs := a.absolute(r.In, cmd, p)
+	for dir := c.Target; ; dir = path.Dir(dir) {
+		if dir != c.Target && abs == dir {
+			return true, false
+		}
+		if ok, err := path.Match(abs, dir); w.Glob && (ok || err != nil) {
+			return false, true
+		}
+		if dir == "/" || dir == "." {
+			return false, false
+		}
 	}
-	abs := path.Clean(p)
-	if !path.IsAbs(abs) {
-		abs = path.Join(c.Dir, abs)
-		return strings.HasPrefix(c.Target, abs+"/") && abs != c.Dir || abs == c.Dir
-	}
-	return abs == "/" || strings.HasPrefix(c.Target, abs+"/")
 }

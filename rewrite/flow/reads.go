@@ -9,12 +9,53 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
-// mentions reports whether the RUN's text holds the name, comments left out.
+// mentions reports whether the RUN's text holds the name, comments left out, and text
+// that is only printed: echo '${T}' > .npmrc reads nothing.
 func (r *Run) mentions(name string) bool {
-	if r.Script != nil && r.Exec == nil {
-		return len(r.Script.Mentions(name)) > 0
+	if r.Script == nil || r.Exec != nil {
+		return dockerfile.MentionsName(r.Text, name)
 	}
-	return dockerfile.MentionsName(r.Text, name)
+	if len(r.Script.UsesOf(name)) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.Script.Mentions(name), func(m shell.Span) bool { return !r.printed(m) })
+}
+
+// printed reports whether a span is text in the words or the quoted here-document of a
+// command that prints it as it is.
+func (r *Run) printed(m shell.Span) bool {
+	var inner *shell.Command
+	for _, c := range r.Script.Commands {
+		in := c.Start <= m.Start && m.End <= c.End
+		for _, d := range c.Redirs {
+			in = in || d.Quoted && d.Body.Start <= m.Start && m.End <= d.Body.End
+		}
+		if in && (inner == nil || c.Start >= inner.Start) {
+			inner = c
+		}
+	}
+	if inner == nil || inner.PipeTo != nil {
+		return false
+	}
+	switch inner.Program {
+	case "echo", "printf", "cat", "tee":
+		return true
+	}
+	return false
+}
+
+// credentialHelper reports whether the script gives git a credential helper that names
+// the variable.
+func (r *Run) credentialHelper(name string) bool {
+	for _, c := range r.cmds {
+		if c.program != "git" || !slices.ContainsFunc(c.args, func(a string) bool { return strings.HasPrefix(a, "credential.") }) {
+			continue
+		}
+		if slices.ContainsFunc(c.args, func(a string) bool { return dockerfile.MentionsName(a, name) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // tellsUnset reports whether the script behaves otherwise for an unset variable than
@@ -49,16 +90,13 @@ func (r *Run) known(name string) string {
 	return ""
 }
 
-// opaque returns a program that may read one of the variables: one that is not known
-// to leave them alone.
-func (r *Run) opaque(names []string) string {
+// opaque returns a program that may read the variable: one that is not known to leave it
+// alone. asked says that git runs a program for its credentials.
+func (r *Run) opaque(name string, asked bool) string {
 	for _, c := range r.cmds {
 		if c.sh != nil {
-			if len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return !c.sh.StripsEnv(n) }) {
-				continue
-			}
-			if c.sh.Function || c.wraps(r) {
-				continue // what it runs is listed itself
+			if c.sh.StripsEnv(name) || c.sh.Function || c.wraps(r) {
+				continue // what a wrapper or a function runs is listed itself
 			}
 			if c.sh.Opaque {
 				return c.name()
@@ -67,7 +105,7 @@ func (r *Run) opaque(names []string) string {
 				continue // only redirections
 			}
 		}
-		if classOf(c.program, c.args) == opaque {
+		if asked && (c.program == "git" || c.program == "go") || classOf(c.program, c.args) == opaque {
 			return c.name()
 		}
 	}

@@ -73,7 +73,8 @@ type Reader struct {
 	Names   []string // the variables that it reads, sorted
 	Program string   // the program that makes it a reader
 	Run     *Run
-	Unset   bool // it tells an unset variable from an empty one
+	Also    string // a program of a named reader that reads it too, or may
+	Unset   bool   // it tells an unset variable from an empty one
 }
 
 // Write is a command that puts the secret into a layer.

@@ -24,6 +24,12 @@ func Add(src []byte, lines ...string) (e edit.Edit, ok bool) {
 		newline = "\r\n"
 	}
 	have := strings.FieldsFunc(string(src), func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := len(have) - 1; i >= 0; i-- {
+		if strings.HasPrefix(have[i], "!") {
+			have = have[i+1:] // what stands before may be taken back: the last word counts
+			break
+		}
+	}
 	var b strings.Builder
 	if n := len(src); n > 0 && src[n-1] != '\n' {
 		b.WriteString(newline)
