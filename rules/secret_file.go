@@ -339,6 +339,13 @@ func withoutCompanions(f *dockerfile.File, s *flow.Secret) (edits []edit.Edit, g
 		byRun[c.Run] = append(byRun[c.Run], c)
 	}
 	for _, r := range order {
+		if r.Exec != nil && r.Script == nil && byRun[r][0].Sole {
+			gone = append(gone, r.In)
+			continue
+		}
+		if r.Script == nil || r.Exec != nil {
+			return nil, nil, fmt.Sprintf("line %d: the command that removes it or sets its mode cannot be taken out with certainty", r.In.Line)
+		}
 		spans, whole, ok := withoutCommands(r.Script, byRun[r])
 		switch {
 		case !ok:

@@ -86,9 +86,9 @@ run() {
 	local dir=$1 programs
 	programs=$(path)
 	[ "$(id -u)" = 0 ] || die "not root: buildkitd cannot run containers"
-	mkdir -p "$dir/state"
+	mkdir -p "$dir/state" "$dir/tmp"
 	: >"$dir/buildkitd.toml" # an empty one: the machine's own configuration has no say
-	exec "$programs/buildkitd" \
+	TMPDIR=$dir/tmp exec "$programs/buildkitd" \
 		--config "$dir/buildkitd.toml" \
 		--root "$dir/state" \
 		--addr "unix://$dir/buildkitd.sock" \

@@ -145,8 +145,11 @@ func (c *buildCase) directive(line string) error {
 		}
 		return nil
 	case "secret":
+		if err := need(2); err != nil {
+			return err
+		}
 		id, okID := strings.CutPrefix(first, "id=")
-		src, okSrc := strings.CutPrefix(words[len(words)-1], "src=")
+		src, okSrc := strings.CutPrefix(words[1], "src=")
 		if !okID || !okSrc {
 			return errors.New("secret wants id=ID src=PATH")
 		}
@@ -211,25 +214,22 @@ func (c *buildCase) directive(line string) error {
 		c.modes[words[1]] = fs.FileMode(mode)
 		return err
 	case "crlf", "no-final-newline", "bom":
-		// What a text archive cannot hold. PATH is changed in the input and in want.
-		done := 0
-		for _, tree := range []map[string]string{c.input, c.want} {
-			text, ok := tree[first]
-			if !ok {
-				continue
-			}
-			done++
-			switch name {
-			case "crlf":
-				tree[first] = strings.ReplaceAll(text, "\n", "\r\n")
-			case "no-final-newline":
-				tree[first] = strings.TrimRight(text, "\r\n")
-			case "bom":
-				tree[first] = "\ufeff" + text
-			}
+		// What a text archive cannot hold, in one file of it.
+		tree, path := c.input, first
+		if wanted, ok := strings.CutPrefix(first, "want/"); ok {
+			tree, path = c.want, wanted
 		}
-		if done == 0 {
+		text, ok := tree[path]
+		if !ok {
 			return fmt.Errorf("%s: no file %q", name, first)
+		}
+		switch name {
+		case "crlf":
+			tree[path] = strings.ReplaceAll(text, "\n", "\r\n")
+		case "no-final-newline":
+			tree[path] = strings.TrimRight(text, "\r\n")
+		case "bom":
+			tree[path] = "\ufeff" + text
 		}
 		return nil
 	}
@@ -511,7 +511,7 @@ func (c *buildCase) compareFiles(problem func(string, ...any), name string, old,
 		case !inOld:
 			problem("%s: /%s is only in the new image", name, path)
 		case o.Content != n.Content:
-			problem("%s: /%s holds\n%s\nwas\n%s", name, path, n.Content, o.Content)
+			problem("%s: /%s holds\n%.500s\nwas\n%.500s", name, path, n.Content, o.Content)
 		default:
 			o.Content, n.Content = "", ""
 			problem("%s: /%s is %+v, was %+v", name, path, n, o)

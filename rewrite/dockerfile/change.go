@@ -268,8 +268,7 @@ func (f *File) comment(first, last *Instruction) int {
 	}
 	next := f.lineAfter(last.End)
 	alone := next == nil || blankLine(next) || strings.HasPrefix(strings.TrimSpace(string(next)), "#")
-	before := f.lineBefore(start)
-	if alone && (before == nil || blankLine(before)) && start > 0 {
+	if alone && start > 0 {
 		return start
 	}
 	if lintComment(f.lineBefore(first.Start)) {

@@ -304,6 +304,27 @@ func (e environ) Keys() []string {
 	return keys
 }
 
+// HasVariable reports whether BuildKit would put a variable into a word: an unescaped $
+// outside of single quotes that a name, a brace or a special parameter follows.
+func (f *File) HasVariable(word string) bool {
+	var quote byte
+	for i := 0; i < len(word); i++ {
+		switch c := word[i]; {
+		case c == f.Escape && quote != '\'':
+			i++
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote = c
+		case c == quote:
+			quote = 0
+		case c == '$' && quote != '\'' && i+1 < len(word):
+			if n := word[i+1]; n == '{' || isNameByte(n) || strings.IndexByte("@*#?-$!", n) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // SoleVariable returns the name when a word is exactly one plain variable: $A, ${A},
 // "$A" or "${A}".
 func SoleVariable(word string) (string, bool) {

@@ -80,7 +80,7 @@ func (a *analysis) groups() []*group {
 				if v == detect.Declared && (!declared[name] || name == p.Name && !a.declaredBefore(in, name)) {
 					v = detect.Contract // a variable that nobody declares is empty
 				}
-			} else if strings.Contains(p.Value.Text, "$") {
+			} else if a.file.HasVariable(p.Value.Text) {
 				v = a.composite(&o)
 			} else {
 				value := ""
@@ -167,7 +167,7 @@ func (a *analysis) variable(g *group) *Secret {
 	s.ID = s.Name
 	for _, o := range g.origins {
 		name := o.Pair.Name
-		if strings.Contains(o.Pair.Value.Text, "$") && o.From == "" {
+		if o.From == "" && a.file.HasVariable(o.Pair.Value.Text) {
 			s.doubt(o.In, "the value of "+name+" is put together from other variables")
 		}
 		if o.From != "" && !g.names[o.From] && g.verdict != detect.Contract {
@@ -373,18 +373,18 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 			}
 		}
 	}
-	for _, n := range names {
-		if prog := r.known(n); prog != "" {
-			add(Known, prog, tellsUnset(n, prog), n)
-		}
-	}
-	// ARG A with ENV B=$A is there for those who read B: an unknown program is given that.
+	// ARG A with ENV B=$A is there for those who read B: a program is given that.
 	may := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !v[n] })
 	if len(may) == 0 {
 		may = names
 	}
 	for _, n := range may {
-		if prog := r.opaque(n, asks(in)); prog != "" {
+		if prog := a.known(r, n); prog != "" {
+			add(Known, prog, tellsUnset(n, prog), n)
+		}
+	}
+	for _, n := range may {
+		if prog := r.opaque(n, asks(in), a.quiet); prog != "" {
 			add(Opaque, prog, false, n)
 		}
 	}

@@ -382,6 +382,11 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 	}
 	for _, cmd := range r.cmds {
 		if cmd.sh == nil {
+			if i := slices.IndexFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }); i >= 0 && changes(cmd.program) {
+				c.Companions = append(c.Companions, Companion{In: in, Run: r, Sole: files(cmd) == 1 && cmd.program != "mv" && cmd.program != "cp"})
+				gone = gone || cmd.program == "rm" || cmd.program == "unlink"
+				continue
+			}
 			if slices.Contains(c.Kind.Programs, cmd.program) || slices.ContainsFunc(cmd.args, func(x string) bool { return path.Clean(x) == c.Target }) {
 				mark(Known, cmd.program)
 			} else if classOf(cmd.program, cmd.args) == opaque {
@@ -491,6 +496,10 @@ func wholeFolder(cmd command) bool {
 // absolute is a script's path as far as it is known: in the folder that the command
 // runs in, itself in the RUN's WORKDIR.
 func (a *analysis) absolute(in *dockerfile.Instruction, cmd *shell.Command, p string) string {
+	return a.resolve(in, cmd.Dir, p)
+}
+
+func (a *analysis) resolve(in *dockerfile.Instruction, dir, p string) string {
 	for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
 		if rest, ok := strings.CutPrefix(p, home); ok {
 			if u := User(in); u != "" && u != "root" && u != "0" {
@@ -500,7 +509,7 @@ func (a *analysis) absolute(in *dockerfile.Instruction, cmd *shell.Command, p st
 		}
 	}
 	if !path.IsAbs(p) {
-		p = path.Join(cmd.Dir, p)
+		p = path.Join(dir, p)
 	}
 	if !path.IsAbs(p) {
 		if dir, ok := Workdir(in); ok {

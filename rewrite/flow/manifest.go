@@ -1,0 +1,142 @@
+package flow
+
+import (
+	"encoding/json"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+)
+
+// known returns the program of a RUN that is known to read a variable: by the table, or
+// because a file of the build context that configures it names the variable.
+func (a *analysis) known(r *Run, name string) string {
+	if prog := r.known(name); prog != "" {
+		return prog
+	}
+	for _, c := range r.cmds {
+		if c.program == "" || c.sh != nil && c.sh.StripsEnv(name) {
+			continue
+		}
+		for _, file := range configures(c) {
+			data, ok := a.contextFile(file)
+			if ok && dockerfile.MentionsName(string(data), name) {
+				return c.program
+			}
+		}
+	}
+	return ""
+}
+
+// configures returns the files of a project in which a program expands variables.
+func configures(c command) []string {
+	switch c.program {
+	case "npm", "npx", "pnpm", "yarn", "bun":
+		return []string{".npmrc", ".yarnrc", ".yarnrc.yml", "bunfig.toml"}
+	case "pip", "pip3", "uv", "pip-compile":
+		files := []string{"pip.conf"}
+		for i, a := range c.args {
+			if (a == "-r" || a == "--requirement" || a == "-c") && i+1 < len(c.args) {
+				files = append(files, c.args[i+1])
+			}
+		}
+		return files
+	case "bundle", "bundler":
+		return []string{"Gemfile", ".bundle/config"}
+	case "dotnet", "nuget", "msbuild":
+		return []string{"nuget.config", "NuGet.config", "NuGet.Config"}
+	case "mvn", "./mvnw":
+		return []string{"pom.xml", "settings.xml", ".mvn/settings.xml"}
+	case "gradle", "./gradlew":
+		return []string{"build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts", "gradle.properties"}
+	}
+	return nil
+}
+
+// quiet reports whether a program that may run a project's own code runs none here, as
+// the project's files say. A file that is not there to be read says nothing.
+func (a *analysis) quiet(c command) bool {
+	switch c.program {
+	case "npm", "pnpm", "yarn", "bun":
+		sub := subcommand(c.args)
+		if slices.Contains(c.args, "--ignore-scripts") {
+			return installs(sub)
+		}
+		// Dependencies by name, installed for all: the project is not looked at.
+		if slices.ContainsFunc(c.args, func(x string) bool { return x == "-g" || x == "--global" }) && installs(sub) {
+			return true
+		}
+		data, ok := a.contextFile("package.json")
+		if !ok || !installs(sub) && (sub != "" || c.program != "yarn") {
+			return false
+		}
+		var manifest struct {
+			Scripts map[string]any `json:"scripts"`
+		}
+		if json.Unmarshal(data, &manifest) != nil {
+			return false
+		}
+		for _, hook := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare", "dependencies"} {
+			if manifest.Scripts[hook] != nil {
+				return false
+			}
+		}
+		return true
+	case "pip", "pip3":
+		if subcommand(c.args) != "install" && subcommand(c.args) != "download" && subcommand(c.args) != "wheel" {
+			return false
+		}
+		for i, x := range c.args {
+			if x == "-e" || x == "--editable" || strings.HasPrefix(x, ".") || strings.HasPrefix(x, "/") || strings.Contains(x, "$") {
+				return false // a project's own setup
+			}
+			if x == "-r" || x == "--requirement" {
+				if i+1 == len(c.args) {
+					return false
+				}
+				if _, ok := a.contextFile(c.args[i+1]); !ok {
+					return false // what it names is not known
+				}
+			}
+		}
+		return true
+	case "bundle", "bundler":
+		// A Gemfile is a program, which says what it reads.
+		_, ok := a.contextFile("Gemfile")
+		return ok && subcommand(c.args) == "install"
+	case "composer":
+		if slices.Contains(c.args, "--no-scripts") && slices.Contains(c.args, "--no-plugins") {
+			return true
+		}
+	}
+	return false
+}
+
+// installs reports subcommands of JavaScript's package managers that install.
+func installs(sub string) bool {
+	switch sub {
+	case "ci", "i", "install", "add", "clean-install", "fetch":
+		return true
+	}
+	return false
+}
+
+// contextFile reads a file of the build context that the Dockerfile most likely has.
+func (a *analysis) contextFile(name string) ([]byte, bool) {
+	if path.IsAbs(name) || strings.HasPrefix(name, "..") {
+		name = path.Base(name)
+	}
+	dirs, _ := a.project.Contexts(a.file.Path)
+	for _, dir := range dirs {
+		p := path.Join(dir, name)
+		info, err := fs.Stat(a.project.FS, p)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+			continue
+		}
+		data, err := fs.ReadFile(a.project.FS, p)
+		return data, err == nil
+	}
+	return nil, false
+}
