@@ -121,7 +121,7 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 func (a *analysis) tokenForNPM() bool {
 	for _, in := range a.file.Instructions {
 		for _, m := range in.Mounts() {
-			if m.Type == "secret" && (reads(m.Opts["env"], "npm", []string{"ci"}) || reads(m.Opts["id"], "npm", []string{"ci"})) {
+			if m.Type == "secret" && (npmReads(m.Opts["env"]) || npmReads(m.Opts["id"])) {
 				return true
 			}
 		}
@@ -129,12 +129,17 @@ func (a *analysis) tokenForNPM() bool {
 			continue
 		}
 		for _, p := range in.Pairs() {
-			if reads(p.Name, "npm", []string{"ci"}) && detect.Name(p.Name) == detect.Secret {
+			if npmReads(p.Name) && detect.Name(p.Name) == detect.Secret {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func npmReads(name string) bool {
+	ok, _ := reads(name, "npm", []string{"ci"})
+	return ok
 }
 
 type content uint8

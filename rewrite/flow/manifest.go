@@ -13,18 +13,20 @@ import (
 // known returns the program of a RUN that is known to read a variable: by the table, or
 // because a file of the build context that configures it names the variable.
 func (a *analysis) known(r *Run, name string) string {
-	if prog := r.known(name); prog != "" {
-		return prog
-	}
 	for _, c := range r.cmds {
 		if c.program == "" || c.sh != nil && c.sh.StripsEnv(name) {
 			continue
 		}
+		seen, named := false, false
 		for _, file := range configures(c) {
-			data, ok := a.contextFile(file)
-			if ok && dockerfile.MentionsName(string(data), name) {
-				return c.program
+			if data, ok := a.contextFile(file); ok {
+				seen = true
+				named = named || dockerfile.MentionsName(string(data), name)
 			}
+		}
+		ok, configured := reads(name, strings.TrimPrefix(c.program, "./"), c.args)
+		if named || ok && !(configured && seen) {
+			return c.program
 		}
 	}
 	return ""

@@ -77,19 +77,6 @@ func tellsUnset(name, program string) bool {
 	return program == "cargo" || name == "AWS_SESSION_TOKEN"
 }
 
-// known returns the program that is known to read the variable, "" if none is.
-func (r *Run) known(name string) string {
-	for _, c := range r.cmds {
-		if c.program == "" || c.sh != nil && c.sh.StripsEnv(name) {
-			continue
-		}
-		if reads(name, strings.TrimPrefix(c.program, "./"), c.args) {
-			return c.program
-		}
-	}
-	return ""
-}
-
 // opaque returns a program that may read the variable: one that is not known to leave it
 // alone. asked says that git runs a program for its credentials; quiet knows programs
 // whose own files say what they run.

@@ -19,6 +19,7 @@ type consumer struct {
 	names    *regexp.Regexp
 	programs []programSpec
 	build    bool // no running program has a use for it
+	config   bool // only where the program's configuration file names it, if that can be read
 }
 
 // programSpec is "npm" or "npm:ci,install".
@@ -72,7 +73,7 @@ func specs(field string) []programSpec {
 var consumers = sync.OnceValue(func() []consumer {
 	var out []consumer
 	for _, r := range rows(consumersTSV) {
-		out = append(out, consumer{regexp.MustCompile(`^(?:` + r[0] + `)$`), specs(r[1]), r[2] == "build"})
+		out = append(out, consumer{regexp.MustCompile(`^(?:` + r[0] + `)$`), specs(r[1]), r[2] == "build", len(r) > 3 && r[3] == "configured"})
 	}
 	return out
 })
@@ -112,19 +113,23 @@ func classOf(program string, args []string) class {
 	return opaque
 }
 
-// reads reports whether a program is known to read a variable.
-func reads(name, program string, args []string) bool {
+// reads reports whether a program is known to read a variable, and whether only by
+// what its configuration file says.
+func reads(name, program string, args []string) (ok, configured bool) {
 	for _, c := range consumers() {
 		if !c.names.MatchString(name) {
 			continue
 		}
 		for _, p := range c.programs {
 			if p.matches(program, args) {
-				return true
+				if !c.config {
+					return true, false
+				}
+				ok, configured = true, true
 			}
 		}
 	}
-	return false
+	return ok, configured
 }
 
 // buildOnly reports whether a variable belongs to build tools alone.
