@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/command"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
@@ -105,6 +106,12 @@ func Parse(path string, src []byte) (*File, error) {
 	f.index()
 	if err := f.locate(res); err != nil {
 		return nil, err
+	}
+	for _, in := range f.Instructions {
+		if _, ok := command.Commands[in.Name]; !ok {
+			// A template, or no Dockerfile at all. The word is not told: it may be anything.
+			return nil, &ParseError{path, in.Line, 1, "unknown instruction, BuildKit would not build this file"}
+		}
 	}
 	f.stages()
 	return f, nil
