@@ -92,12 +92,12 @@ var bom = []byte("\xef\xbb\xbf")
 func Parse(path string, src []byte) (*File, error) {
 	f := &File{Path: path, Src: src, Escape: '\\', Newline: newline(src)}
 	if len(src) > MaxSize {
-		return nil, &ParseError{path, 1, 1, fmt.Sprintf("file of %d bytes is too large for a Dockerfile", len(src))}
+		return nil, &ParseError{path, 1, 1, fmt.Sprintf("file of %d bytes, too large for a Dockerfile: name another one", len(src))}
 	}
 	if i := bytes.IndexByte(src, 0); i >= 0 {
 		f.index()
 		line, col := f.Position(i)
-		return nil, &ParseError{path, line, col, "binary file, not a Dockerfile"}
+		return nil, &ParseError{path, line, col, "binary file, not a Dockerfile: name another one"}
 	}
 	res, err := parser.Parse(bytes.NewReader(src))
 	if err != nil {
@@ -110,7 +110,7 @@ func Parse(path string, src []byte) (*File, error) {
 	for _, in := range f.Instructions {
 		if _, ok := command.Commands[in.Name]; !ok {
 			// A template, or no Dockerfile at all. The word is not told: it may be anything.
-			return nil, &ParseError{path, in.Line, 1, "unknown instruction, BuildKit would not build this file"}
+			return nil, &ParseError{path, in.Line, 1, "unknown instruction: BuildKit does not build this file, mend it first"}
 		}
 	}
 	f.stages()
@@ -135,7 +135,7 @@ func (f *File) parseError(err error) error {
 	case strings.HasPrefix(msg, "dockerfile line greater than"):
 		line = f.longLine()
 	}
-	return &ParseError{f.Path, line, 1, msg}
+	return &ParseError{f.Path, line, 1, msg + ": BuildKit does not build this file, mend it first"}
 }
 
 // longLine is the number of the first line that BuildKit's scanner has no room for.

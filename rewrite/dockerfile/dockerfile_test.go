@@ -110,13 +110,13 @@ func TestPairs(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for _, tc := range []struct{ src, want string }{
-		{"", "Dockerfile:1:1: file with no instructions"},
-		{"FROM a\nRUN <<EOF\nx\n", "Dockerfile:2:1: unterminated heredoc"},
-		{"FROM a\nENV S3cr3tc4n4ry=1 c4n4ry\n", "Dockerfile:2:1: no '=' in a word of a name=value list"},
-		{"FROM a\nc4n4ry x\n", "Dockerfile:2:1: unknown instruction, BuildKit would not build this file"},
-		{"FROM a\n\x00\n", "Dockerfile:2:1: binary file, not a Dockerfile"},
-		{"FROM a\nRUN " + strings.Repeat("x", 70000) + "\n", "Dockerfile:2:1: dockerfile line greater than max allowed size of 65535"},
-		{"# escape=x\nFROM a\n", "Dockerfile:1:1: invalid escape token 'x' does not match ` or \\"},
+		{"", "Dockerfile:1:1: file with no instructions: BuildKit does not build this file, mend it first"},
+		{"FROM a\nRUN <<EOF\nx\n", "Dockerfile:2:1: unterminated heredoc: BuildKit does not build this file, mend it first"},
+		{"FROM a\nENV S3cr3tc4n4ry=1 c4n4ry\n", "Dockerfile:2:1: no '=' in a word of a name=value list: BuildKit does not build this file, mend it first"},
+		{"FROM a\nc4n4ry x\n", "Dockerfile:2:1: unknown instruction: BuildKit does not build this file, mend it first"},
+		{"FROM a\n\x00\n", "Dockerfile:2:1: binary file, not a Dockerfile: name another one"},
+		{"FROM a\nRUN " + strings.Repeat("x", 70000) + "\n", "Dockerfile:2:1: dockerfile line greater than max allowed size of 65535: BuildKit does not build this file, mend it first"},
+		{"# escape=x\nFROM a\n", "Dockerfile:1:1: invalid escape token 'x' does not match ` or \\: BuildKit does not build this file, mend it first"},
 	} {
 		_, err := Parse("Dockerfile", []byte(tc.src))
 		var pe *ParseError

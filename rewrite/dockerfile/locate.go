@@ -128,7 +128,7 @@ func (f *File) locate(res *parser.Result) error {
 
 // disagree is the refusal of law 9: BuildKit read something else than we did.
 func (f *File) disagree(line int, what string) error {
-	return &ParseError{f.Path, line + 1, 1, fmt.Sprintf("not understood byte for byte (%s), left alone", what)}
+	return &ParseError{f.Path, line + 1, 1, fmt.Sprintf("not understood byte for byte (%s), left alone: please report this file", what)}
 }
 
 func trimNewline(src []byte, start, end int) int {

@@ -90,9 +90,6 @@ func readRun(in *dockerfile.Instruction) *Run {
 			r.Text += "\n" + string(in.File.Src[h.Start:in.End])
 		}
 	}
-	if strings.Contains(r.Text, "\r\n") {
-		// The carriage returns are part of what the shell gets; the script is as it is.
-	}
 	if dialect == shell.Unknown {
 		r.Why = "its shell is not understood"
 		return r
