@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -65,11 +68,18 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 	if flags.safe {
 		least = rewrite.Safe
 	}
+	if len(args) == 0 {
+		args = []string{"."}
+	}
 	if !flags.dryRun {
 		// A run that was killed is finished first: what is on disk decides what is found.
-		if root, err := rewrite.Root(first(args)); err == nil {
-			if _, err := transact.Recover(root); err != nil {
-				return err
+		if root, err := rewrite.Root(args...); err == nil {
+			did, err := transact.Recover(root)
+			if err != nil {
+				return fromHere(root, err)
+			}
+			if did != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "an earlier run was stopped half-way: it is %s now\n", did)
 			}
 		}
 	}
@@ -80,7 +90,9 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 	if flags.dryRun {
 		diff := p.Diff(flags.show)
 		if flags.format != "json" {
-			io.WriteString(cmd.OutOrStdout(), diff)
+			if _, err := io.WriteString(cmd.OutOrStdout(), diff); err != nil {
+				return err
+			}
 		}
 		if err := p.print(flags.format, diff, planned); err != nil {
 			return err
@@ -88,7 +100,7 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 		return p.exit(p.Todo() || p.Changed())
 	}
 	if err := p.Write(p.root); err != nil {
-		return err
+		return fromHere(p.root, err)
 	}
 	diff := ""
 	if flags.format == "json" {
@@ -100,14 +112,30 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 	return p.exit(p.Todo())
 }
 
-func first(args []string) string {
-	if len(args) > 0 {
-		return args[0]
+// inputError is what is wrong with a file or folder: its text begins with the path, as it is typed from here.
+type inputError struct{ text string }
+
+func (e *inputError) Error() string { return e.text }
+
+// fromHere makes an error of the engine, which knows paths relative to the root, one that is read from here.
+func fromHere(root string, err error) error {
+	if name, rest, ok := split(root, err); ok {
+		return &inputError{relative(root, name) + ": " + rest}
 	}
-	return "."
+	return &inputError{plain(err)}
 }
 
-// planned is a plan with what printing it needs.
+// split takes an error of the engine apart, if it begins with the path of something below the root.
+func split(root string, err error) (name, rest string, ok bool) {
+	name, rest, ok = strings.Cut(plain(err), ": ")
+	if !ok || !fs.ValidPath(name) {
+		return "", "", false
+	}
+	_, err = os.Lstat(filepath.Join(root, filepath.FromSlash(name)))
+	return name, rest, err == nil
+}
+
+// report is a plan with what printing it needs.
 type report struct {
 	*rewrite.Plan
 	root           string
@@ -124,24 +152,29 @@ func plan(cmd *cobra.Command, args []string, least rewrite.Safety, format string
 		args = []string{"."}
 	}
 	for _, a := range args {
-		if _, err := os.Lstat(a); err != nil {
-			return nil, fmt.Errorf("%s: no such file or folder", a)
+		if err := stat(a); err != nil {
+			return nil, err
 		}
 	}
-	root, err := rewrite.Root(args[0])
+	root, err := rewrite.Root(args...)
 	if err != nil {
-		return nil, err
+		return nil, &inputError{fmt.Sprintf("%s: leads nowhere, name a file or folder", args[0])}
+	}
+	for _, a := range args {
+		if err := direct(root, a); err != nil {
+			return nil, err
+		}
 	}
 	list := sync.OnceValues(func() (*rewrite.Listing, error) { return rewrite.List(root) })
 	paths, bad, err := rewrite.Dockerfiles(root, args, list)
 	if err != nil {
-		return nil, err
+		return nil, &inputError{plain(err)} // it begins with the argument
 	}
 	disk, err := os.OpenRoot(root)
 	if err != nil {
-		return nil, err
+		return nil, &inputError{fmt.Sprintf("%s: cannot be opened, %s", root, plain(err))}
 	}
-	ws := rewrite.NewWorkspace(disk.FS(),
+	ws := rewrite.NewWorkspace(files{disk},
 		func() []string {
 			if l, err := list(); err == nil {
 				return l.Paths
@@ -173,6 +206,27 @@ func plan(cmd *cobra.Command, args []string, least rewrite.Safety, format string
 	return &report{p, root, cmd.OutOrStdout(), stderr, tty(stderr) && os.Getenv("NO_COLOR") == ""}, nil
 }
 
+// files is what can be read below a root. A pipe or a device in its place is refused: opening it could wait for ever.
+type files struct{ root *os.Root }
+
+func (f files) Open(name string) (fs.File, error) {
+	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("neither a file nor a folder, left alone")}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (f files) Stat(name string) (fs.FileInfo, error) { return f.root.Stat(name) }
+
 func tty(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
@@ -190,7 +244,9 @@ func (p *report) exit(todo bool) error {
 }
 
 // display is a path of the project as it is typed from here.
-func (p *report) display(name string) string {
+func (p *report) display(name string) string { return relative(p.root, name) }
+
+func relative(root, name string) string {
 	wd, err := os.Getwd()
 	if err != nil {
 		return name
@@ -198,7 +254,6 @@ func (p *report) display(name string) string {
 	if real, err := filepath.EvalSymlinks(wd); err == nil {
 		wd = real
 	}
-	root := p.root
 	if real, err := filepath.EvalSymlinks(root); err == nil {
 		root = real
 	}
@@ -209,4 +264,52 @@ func (p *report) display(name string) string {
 	return rel
 }
 
-var _ fs.FS = (*rewrite.Workspace)(nil)
+// stat says what is wrong with an argument that is not there.
+func stat(arg string) error {
+	switch _, err := os.Lstat(arg); {
+	case err == nil:
+		return nil
+	case arg == "":
+		return &inputError{`"": an empty path, name a file or folder`}
+	case errors.Is(err, fs.ErrNotExist):
+		return &inputError{arg + ": no such file or folder"}
+	default:
+		return &inputError{fmt.Sprintf("%s: cannot be read, %s", arg, plain(err))}
+	}
+}
+
+// direct refuses an argument that reaches its file through a link below the root: what is written would be elsewhere
+// than it says.
+func direct(root, arg string) error {
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(abs)
+	below, err := filepath.Rel(root, dir)
+	if err != nil || below == ".." || strings.HasPrefix(below, ".."+string(filepath.Separator)) {
+		return nil // the root itself, or outside: not for us to say
+	}
+	realRoot, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return nil
+	}
+	realDir, err := filepath.EvalSymlinks(dir)
+	if err != nil || realDir == filepath.Join(realRoot, below) {
+		return nil
+	}
+	rel, err := filepath.Rel(realRoot, filepath.Join(realDir, filepath.Base(abs)))
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return &inputError{arg + ": leads out of the project through a symbolic link, left alone"}
+	}
+	return &inputError{fmt.Sprintf("%s: leads through a symbolic link, name it %s", arg, relative(root, filepath.ToSlash(rel)))}
+}
+
+// plain is an error's text without the system call and the path that came with it.
+func plain(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return strings.Replace(err.Error(), pe.Error(), pe.Err.Error(), 1)
+	}
+	return err.Error()
+}

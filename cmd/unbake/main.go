@@ -26,7 +26,11 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	// The shell's word for the working folder may lead through links; the kernel's does not.
+	os.Unsetenv("PWD")
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run is the program without its process.
 func run(args []string, stdout, stderr io.Writer) int {
@@ -46,13 +50,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.AddCommand(fixCommand(), checkCommand(), explainCommand())
 	err := root.Execute()
 	var code exitCode
+	var in *inputError
 	switch {
 	case err == nil:
 		return exitClean
 	case errors.As(err, &code):
 		return int(code)
+	case errors.As(err, &in):
+		fmt.Fprintln(stderr, printable(in.Error())) // begins with its path
+	default:
+		fmt.Fprintf(stderr, "unbake: %s\n", printable(err.Error()))
 	}
-	fmt.Fprintf(stderr, "unbake: %v\n", err)
 	return exitError
 }
 

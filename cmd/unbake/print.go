@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
@@ -29,7 +30,7 @@ func (p *report) print(format, diff string, m mood) error {
 		return p.json(diff, m)
 	}
 	for _, e := range p.Errors {
-		fmt.Fprintf(p.stderr, "%s\n", p.error(e))
+		fmt.Fprintln(p.stderr, printable(p.error(e)))
 	}
 	for _, r := range p.Results {
 		p.finding(r, m)
@@ -44,7 +45,17 @@ func (p *report) error(err error) string {
 	if errors.As(err, &pe) {
 		return fmt.Sprintf("%s:%d:%d: %s", p.display(pe.Path), pe.Line, pe.Col, pe.Msg)
 	}
-	return err.Error()
+	return fromHere(p.root, err).Error()
+}
+
+// printable shows control characters instead of sending them: a file's text and name are not the terminal's to obey.
+func printable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c != '\t' && unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) {
+			return '\uFFFD'
+		}
+		return c
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 func (p *report) paint(code, s string) string {
@@ -56,54 +67,54 @@ func (p *report) paint(code, s string) string {
 
 func (p *report) finding(r rewrite.Result, m mood) {
 	w := p.stderr
-	message := r.Message
+	message := printable(r.Message)
 	if r.Note {
 		message = "note: " + message
 	}
-	fmt.Fprintf(w, "%s: %s %s\n", p.paint("1", fmt.Sprintf("%s:%d:%d", p.display(r.Path), r.Line, r.Col)), message, p.paint("2", "["+r.Rule.ID+"]"))
+	fmt.Fprintf(w, "%s: %s %s\n", p.paint("1", fmt.Sprintf("%s:%d:%d", printable(p.display(r.Path)), r.Line, r.Col)), message, p.paint("2", "["+r.Rule.ID+"]"))
 	if r.Note {
 		return
 	}
 	number := fmt.Sprint(r.Line)
-	source, from, to := clip(r.Source, r.Caret)
-	fmt.Fprintf(w, "  %s | %s\n", number, source)
+	before, at, after := clip(r.Source, r.Caret)
+	fmt.Fprintf(w, "  %s | %s%s%s\n", number, before, at, after)
 	under := strings.Map(func(c rune) rune {
 		if c == '\t' {
 			return c
 		}
 		return ' '
-	}, source[:from])
-	fmt.Fprintf(w, "  %s | %s%s\n", strings.Repeat(" ", len(number)), under, p.paint("33", strings.Repeat("^", max(1, len([]rune(source[from:to]))))))
+	}, before)
+	fmt.Fprintf(w, "  %s | %s%s\n", strings.Repeat(" ", len(number)), under, p.paint("33", strings.Repeat("^", max(1, utf8.RuneCountInString(at)))))
 	switch {
 	case r.Fix != nil && r.Outcome == rewrite.Fixed:
-		fmt.Fprintf(w, "  %s: %s (%s)\n", p.paint("32", map[mood]string{planned: "fix", made: "fixed"}[m]), r.Fix.Title, r.Fix.Safety)
+		fmt.Fprintf(w, "  %s: %s (%s)\n", p.paint("32", map[mood]string{planned: "fix", made: "fixed"}[m]), printable(r.Fix.Title), r.Fix.Safety)
 		p.needs(r.Fix)
 	case r.Fix != nil:
-		fmt.Fprintf(w, "  %s: %s (%s)\n", p.paint("36", "can be fixed"), r.Fix.Title, r.Fix.Safety)
+		fmt.Fprintf(w, "  %s: %s (%s)\n", p.paint("36", "can be fixed"), printable(r.Fix.Title), r.Fix.Safety)
 		p.needs(r.Fix)
 	case r.Reason != "":
-		fmt.Fprintf(w, "  %s: %s\n", p.paint("33", "left"), r.Reason)
+		fmt.Fprintf(w, "  %s: %s\n", p.paint("33", "left"), printable(r.Reason))
 	}
 }
 
 func (p *report) needs(f *rewrite.Fix) {
 	if f.Needs != "" {
 		for need := range strings.SplitSeq(f.Needs, "; ") {
-			fmt.Fprintf(p.stderr, "  you: %s\n", need)
+			fmt.Fprintf(p.stderr, "  you: %s\n", printable(need))
 		}
 	}
 }
 
-// clip shortens a line that no terminal shows, around what is pointed at.
-func clip(s string, caret [2]int) (line string, from, to int) {
+// clip cuts a line in three around what is pointed at, and shortens one that no terminal shows.
+func clip(s string, caret [2]int) (before, at, after string) {
 	const width = 160
-	from, to = caret[0], caret[1]
-	if len(s) <= width {
-		return s, from, to
+	start, end := 0, len(s)
+	if len(s) > width {
+		start = max(0, caret[0]-40)
+		end = max(caret[0], min(len(s), start+width))
 	}
-	start := max(0, from-40)
-	end := min(len(s), start+width)
-	return strings.ToValidUTF8(s[start:end], "?"), from - start, max(from-start, min(to, end)-start)
+	to := min(caret[1], end)
+	return printable(s[start:caret[0]]), printable(s[caret[0]:to]), printable(s[to:end])
 }
 
 // summary says what became of the findings, how to build now, and what to rotate.
@@ -132,20 +143,25 @@ func (p *report) summary(m mood) {
 	}
 	w := p.stderr
 	switch {
+	case found == 0 && len(p.Errors) > 0:
+		fmt.Fprintln(w, plural(len(p.Errors), "error"))
 	case p.Files == 0:
 		fmt.Fprintln(w, "no Dockerfiles here")
-	case found == 0 && len(p.Errors) == 0:
+	case found == 0:
 		fmt.Fprintf(w, "no secrets in %s\n", plural(p.Files, "Dockerfile"))
 	case m == checked:
 		fmt.Fprintf(w, "%s in %s\n", plural(found, "finding"), plural(p.Files, "Dockerfile"))
 	default:
 		fmt.Fprintf(w, "%s in %s: %d %s, %d left\n", plural(found, "finding"), plural(p.Files, "Dockerfile"), fixed, map[mood]string{planned: "to be fixed", made: "fixed"}[m], left)
 	}
+	if found > 0 && len(p.Errors) > 0 {
+		fmt.Fprintln(w, plural(len(p.Errors), "error"))
+	}
 	commands := p.commands()
 	if len(commands) > 0 {
 		fmt.Fprintln(w, "\nbuild with:")
 		for _, c := range commands {
-			fmt.Fprintf(w, "  %s\n", c)
+			fmt.Fprintf(w, "  %s\n", printable(c))
 		}
 	}
 	if len(rotate) > 0 {
@@ -184,20 +200,21 @@ func (p *report) commands() []string {
 		var b strings.Builder
 		b.WriteString("docker build")
 		for _, s := range passes[f] {
-			b.WriteString(" --secret id=" + s.ID)
+			pass := "id=" + s.ID
 			if s.File != "" {
-				b.WriteString(",src=" + p.display(s.File))
+				pass += "," + field("src="+p.typed(s.File))
 			}
+			b.WriteString(" --secret " + quote(pass))
 		}
 		dirs, certain := project.Contexts(f)
 		if path.Base(f) != "Dockerfile" || path.Dir(f) != dirs[0] {
-			b.WriteString(" -f " + p.display(f))
+			b.WriteString(" -f " + quote(p.typed(f)))
 		}
-		b.WriteString(" " + p.display(dirs[0]))
+		b.WriteString(" " + quote(p.typed(dirs[0])))
 		out = append(out, b.String())
 		if certain {
 			for _, s := range compose.Builders(project.Compose(), f) {
-				line := "docker compose -f " + p.display(s.File.Path) + " build " + s.Name
+				line := "docker compose -f " + quote(p.typed(s.File.Path)) + " build " + quote(s.Name)
 				if s.Build != nil && s.Build.Context != "" && !slices.Contains(out, line) {
 					out = append(out, line)
 				}
@@ -205,6 +222,34 @@ func (p *report) commands() []string {
 		}
 	}
 	return out
+}
+
+// typed is a path as it is given to a command, where it must not look like a flag.
+func (p *report) typed(name string) string {
+	d := p.display(name)
+	if strings.HasPrefix(d, "-") {
+		return "./" + d
+	}
+	return d
+}
+
+// field is a field of docker's comma-separated options.
+func field(s string) string {
+	if !strings.ContainsAny(s, ",\"") {
+		return s
+	}
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+}
+
+// quote makes one word of the shell: a command that is printed is pasted.
+func quote(s string) string {
+	plain := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_./,=:@%+-", c)
+	}
+	if s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !plain(c) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 type jsonFinding struct {
@@ -270,10 +315,12 @@ func (p *report) json(diff string, m mood) error {
 		out.Findings = append(out.Findings, f)
 	}
 	for _, err := range p.Errors {
-		e := jsonError{Message: err.Error()}
+		e := jsonError{Message: plain(err)}
 		var pe *dockerfile.ParseError
 		if errors.As(err, &pe) {
 			e = jsonError{pe.Path, pe.Line, pe.Col, pe.Msg}
+		} else if name, rest, ok := split(p.root, err); ok {
+			e = jsonError{Path: name, Message: rest}
 		}
 		out.Errors = append(out.Errors, e)
 	}
@@ -282,5 +329,3 @@ func (p *report) json(diff string, m mood) error {
 	enc.SetIndent("", "  ")
 	return enc.Encode(out)
 }
-
-var _ io.Writer = io.Discard

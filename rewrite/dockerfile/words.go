@@ -99,7 +99,8 @@ func (in *Instruction) words() []Word {
 		}
 		pos += width
 	}
-	if start >= 0 {
+	if start >= 0 && rest[start:end] != string(escape) {
+		// BuildKit skips an escape character at the end, and a word that is nothing else.
 		words = append(words, Word{rest[start:end], start, end})
 	}
 	return words
