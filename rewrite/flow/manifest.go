@@ -59,7 +59,10 @@ func configures(c command) []string {
 
 // quiet reports whether a program that may run a project's own code runs none here, as
 // the project's files say. A file that is not there to be read says nothing.
-func (a *analysis) quiet(c command) bool {
+func (a *analysis) quiet(c command, name string) bool {
+	if buildOnly(name) && fetches(c) {
+		return true // bundler's credential is nothing to npm
+	}
 	switch c.program {
 	case "npm", "pnpm", "yarn", "bun":
 		sub := subcommand(c.args)
@@ -112,6 +115,25 @@ func (a *analysis) quiet(c command) bool {
 		if slices.Contains(c.args, "--no-scripts") && slices.Contains(c.args, "--no-plugins") {
 			return true
 		}
+	}
+	return false
+}
+
+// fetches reports a package manager that installs dependencies: what belongs to another
+// tool is not for it.
+func fetches(c command) bool {
+	sub := subcommand(c.args)
+	switch c.program {
+	case "npm", "pnpm", "bun":
+		return installs(sub)
+	case "yarn":
+		return installs(sub) || sub == ""
+	case "pip", "pip3", "bundle", "bundler", "composer", "poetry", "gem", "conda", "mamba":
+		return sub == "install" || sub == "download"
+	case "cargo":
+		return sub == "fetch"
+	case "dotnet", "nuget":
+		return sub == "restore"
 	}
 	return false
 }

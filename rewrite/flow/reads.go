@@ -80,7 +80,7 @@ func tellsUnset(name, program string) bool {
 // opaque returns a program that may read the variable: one that is not known to leave it
 // alone. asked says that git runs a program for its credentials; quiet knows programs
 // whose own files say what they run.
-func (r *Run) opaque(name string, asked bool, quiet func(command) bool) string {
+func (r *Run) opaque(name string, asked bool, quiet func(command, string) bool) string {
 	for _, c := range r.cmds {
 		if c.sh != nil {
 			if c.sh.StripsEnv(name) || c.sh.Function || c.wraps(r) {
@@ -93,7 +93,7 @@ func (r *Run) opaque(name string, asked bool, quiet func(command) bool) string {
 				continue // only redirections
 			}
 		}
-		if asked && (c.program == "git" || c.program == "go") || classOf(c.program, c.args) == opaque && !quiet(c) {
+		if asked && (c.program == "git" || c.program == "go") || classOf(c.program, c.args) == opaque && !quiet(c, name) {
 			return c.name()
 		}
 	}
