@@ -80,6 +80,16 @@ func (in *Instruction) InsertBefore(line string) edit.Edit {
 	return edit.Edit{Start: in.Start, End: in.Start, New: line + in.File.Newline}
 }
 
+// InsertAfter returns the edit that puts a line after the instruction, here-documents
+// included; a file without a last newline still has none.
+func (in *Instruction) InsertAfter(line string) edit.Edit {
+	e := edit.Edit{Start: in.End, End: in.End, New: line + in.File.Newline}
+	if in.End == len(in.File.Src) && !bytes.HasSuffix(in.File.Src, []byte("\n")) {
+		e.New = in.File.Newline + line
+	}
+	return e
+}
+
 // DeleteWords returns the edits that take words out of an instruction that keeps at
 // least one of its arguments. A word that is alone on its physical line takes the
 // line along, and the comment lines right above that name it; the continuation before a

@@ -32,11 +32,18 @@ func TestChanges(t *testing.T) {
 		}
 		return nil
 	}
+	insert := func(f *File) []edit.Edit {
+		in := f.Instructions[1]
+		return []edit.Edit{in.InsertBefore("USER a"), in.InsertAfter("USER b")}
+	}
 	for _, tc := range []struct {
 		name      string
 		change    func(*File) []edit.Edit
 		old, want string
 	}{
+		{"before and after", insert, "FROM a\r\n# why\r\nRUN x \\\r\n  y\r\nCMD z\r\n", "FROM a\r\n# why\r\nUSER a\r\nRUN x \\\r\n  y\r\nUSER b\r\nCMD z\r\n"},
+		{"after a here-document", insert, "FROM a\nRUN <<E\nx\nE\nCMD z\n", "FROM a\nUSER a\nRUN <<E\nx\nE\nUSER b\nCMD z\n"},
+		{"after the last line", insert, "FROM a\nRUN x", "FROM a\nUSER a\nRUN x\nUSER b"},
 		{"flag", flag, "FROM a\nRUN x\n", "FROM a\nRUN --mount=type=secret,id=T x\n"},
 		{"flag, lower case, tab", flag, "from a\nrun\tx\n", "from a\nrun --mount=type=secret,id=T\tx\n"},
 		{"flag, onbuild", flag, "FROM a\nONBUILD  RUN x\n", "FROM a\nONBUILD  RUN --mount=type=secret,id=T x\n"},
