@@ -149,9 +149,10 @@ func (in *Instruction) deleteRun(all []Word, first, last int) []edit.Edit {
 		if eol < 0 {
 			return []edit.Edit{{Start: prev, End: end}}
 		}
-		if eol := bytes.IndexByte(src[end:in.End], '\n'); eol >= 0 && len(bytes.TrimSpace(src[end:end+eol])) > 0 && alone {
+		rest, _, _ := bytes.Cut(src[end:in.End], []byte("\n"))
+		if len(bytes.TrimSpace(rest)) > 0 && alone {
 			// A continuation follows the word too, and takes over from the one before.
-			return []edit.Edit{{Start: in.commentAbove(lineStart, all[first:last+1]), End: end + eol + 1}}
+			return []edit.Edit{{Start: in.commentAbove(lineStart, all[first:last+1]), End: min(end+len(rest)+1, in.End)}}
 		}
 		// The continuation behind the word before goes; comments between stay, unless they name the word.
 		cut := prev + eol
