@@ -60,6 +60,9 @@ func (in *Instruction) flagSeparator(last Word) string {
 	for indent < in.at[in.Args] && (src[indent] == ' ' || src[indent] == '\t') {
 		indent++
 	}
+	if !isBlank(gap[0]) && next == indent {
+		gap = " " + gap // the blank that parts the words stands elsewhere
+	}
 	return gap + string(src[next:indent])
 }
 
