@@ -109,7 +109,9 @@ func TestCorpus(t *testing.T) {
 	for r := range reasons {
 		why = append(why, r)
 	}
-	sort.Slice(why, func(i, j int) bool { return reasons[why[i]] > reasons[why[j]] || reasons[why[i]] == reasons[why[j]] && why[i] < why[j] })
+	sort.Slice(why, func(i, j int) bool {
+		return reasons[why[i]] > reasons[why[j]] || reasons[why[i]] == reasons[why[j]] && why[i] < why[j]
+	})
 	for _, r := range why {
 		t.Logf("%5d  left: %s", reasons[r], r)
 	}
@@ -127,4 +129,3 @@ func (o overlay) ReadFile(name string) ([]byte, error) {
 	}
 	return fs.ReadFile(o.FS, name)
 }
-

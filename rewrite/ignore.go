@@ -53,7 +53,7 @@ func ignored(f *dockerfile.File, secrets []*flow.Secret, x Finding) bool {
 		}
 	}
 	for _, s := range secrets {
-		if s.Name == x.Secret && slices.ContainsFunc(s.Origins, func(o flow.Origin) bool { return at(o.In) }) {
+		if s.Key() == x.Key && slices.ContainsFunc(s.Origins, func(o flow.Origin) bool { return at(o.In) }) {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 			continue
 		}
 		for _, s := range st.secrets {
-			if s.Copied != nil || fixed[st.file.Path+"\x00"+s.Name] == nil {
+			if s.Copied != nil || fixed[st.file.Path+"\x00"+s.Key()] == nil {
 				continue
 			}
 			for _, v := range values(s) {
@@ -61,7 +61,7 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 				continue
 			}
 			r := Result{Finding: Finding{
-				Rule: leftoverRule, Path: name, Start: at, End: at + len(l.value), Secret: l.name,
+				Rule: leftoverRule, Path: name, Secret: l.name,
 				Message: "the value of " + l.name + " stands here too",
 				Reason:  "only the Dockerfile and what builds it are changed: take it out, and rotate it",
 			}}
@@ -70,8 +70,16 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 			if n := bytes.IndexByte(src[at:], '\n'); n >= 0 {
 				end = at + n
 			}
-			r.Line, r.Col = 1+bytes.Count(src[:at], []byte("\n")), at-start+1
-			r.Source = string(bytes.TrimRight([]byte(p.masks.text(string(src[start:end]))), "\r"))
+			line := bytes.TrimRight(src[start:end], "\r")
+			r.Start, r.Line, r.Col = at, 1+bytes.Count(src[:at], []byte("\n")), at-start+1
+			if c := p.ws.changed[name]; c != nil {
+				// Told by its place in the file as it is on disk, like every other finding.
+				if old := bytes.Index(c.old, line); old >= 0 {
+					r.Start, r.Line = old+at-start, 1+bytes.Count(c.old[:old], []byte("\n"))
+				}
+			}
+			r.End = r.Start + len(l.value)
+			r.Source = p.masks.text(string(line))
 			r.Caret = [2]int{0, len(r.Source)}
 			p.Results = append(p.Results, r)
 		}

@@ -174,7 +174,7 @@ func readError(path string, err error) error {
 }
 
 // key names a finding across the states of its file.
-func (f Finding) key() string { return f.Path + "\x00" + f.Secret }
+func (f Finding) key() string { return f.Path + "\x00" + f.Key }
 
 // pick returns the first finding whose fix is safe enough and not made yet.
 func pick(st *state, least Safety, fixed map[string]*Fix, withdrawn map[string]string) (Finding, bool) {
@@ -241,8 +241,14 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 	done := map[string]bool{}
 	for _, f := range first.findings {
 		r := Result{Finding: f}
-		if fix := fixed[f.key()]; fix != nil && f.Secret != "" {
+		if fix := fixed[f.key()]; fix != nil && f.Key != "" {
 			r.Outcome, r.Fix = Fixed, fix
+			if f.Fix != nil {
+				// Its words name lines: those of the file as it is on disk.
+				told := *fix
+				told.Title, told.Needs = f.Fix.Title, f.Fix.Needs
+				r.Fix = &told
+			}
 		} else if why, ok := withdrawn[f.key()]; ok {
 			r.Fix, r.Reason = nil, why
 		} else if f.Fix != nil {
@@ -258,7 +264,7 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 	}
 	for _, f := range last.findings {
 		// What a fix leaves behind under the same name is a finding of its own.
-		if !done[f.key()] || fixed[f.key()] != nil && f.Secret != "" {
+		if !done[f.key()] || fixed[f.key()] != nil && f.Key != "" {
 			p.Results = append(p.Results, p.place(Result{Finding: f}, last.file))
 		}
 	}

@@ -38,6 +38,7 @@ type Finding struct {
 	Path       string
 	Start, End int    // byte offsets in the file, of what the carets stand under
 	Secret     string // its name
+	Key        string // tells it from other secrets of the file, in any state of it
 	Message    string // what is wrong; never a value
 	Reason     string // why there is no fix, if there is none
 	Note       bool   // worth knowing, nothing to do: does not count for the exit code

@@ -81,6 +81,9 @@ func ignoreSecrets(p *rewrite.Pass, folder, file string) ([]rewrite.Change, stri
 	}
 	var changes []rewrite.Change
 	add := func(name, line string) {
+		if src, _ := p.Workspace.ReadFile(name); strings.HasSuffix(name, ".dockerignore") && ignorefile.Covers(src, strings.Trim(line, "/")+"/x") && ignorefile.Covers(src, strings.Trim(line, "/")) {
+			return
+		}
 		if c, ok := ignoreLine(p.Workspace, name, line); ok {
 			changes = append(changes, c)
 		}
@@ -183,7 +186,7 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 			}
 			kind, name := a.Source()
 			if kind == compose.Composite {
-				return nil, at(svc.File.Path, a.Line) + " puts the value of " + a.Name + " together: pass it as one variable first"
+				return nil, at(svc.File.Path, a.Line) + " gives " + a.Name + " a default or puts it together: pass it as one variable first"
 			}
 			if kind == compose.FromEnv && file != "" && !s.Given {
 				return nil, at(svc.File.Path, a.Line) + " passes a variable over the value in the file: which one counts is not certain"
@@ -262,9 +265,9 @@ func alsoBuilds(p *rewrite.Pass, s *flow.Secret, drop []string) string {
 	return ""
 }
 
-// unreadable returns a compose file that could not be read and may build the
-// Dockerfile with the secret: it names it.
-func unreadable(p *rewrite.Pass, names []string) string {
+// unreadable returns a compose file that cannot be read and may build the Dockerfile
+// with the secret: it names it, or it builds something and the secret is required.
+func unreadable(p *rewrite.Pass, names []string, required bool) string {
 	for _, f := range p.Workspace.Project().Compose() {
 		if f.Err == nil {
 			continue
@@ -273,6 +276,9 @@ func unreadable(p *rewrite.Pass, names []string) string {
 			if strings.Contains(string(f.Src), n) {
 				return f.Path + " names it and cannot be read"
 			}
+		}
+		if _, above := ignorefile.Inside(path.Dir(f.Path), p.File.Path); above && required && strings.Contains(string(f.Src), "build") {
+			return f.Path + " may build it and cannot be read: it could not be given the secret"
 		}
 	}
 	return ""

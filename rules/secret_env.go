@@ -65,7 +65,11 @@ tok-c4n4ry-EXAMPLE-7Qm2x
 					note(p, s, s.Name+" has a placeholder for the build, in a stage that is thrown away")
 					continue
 				}
-				f := rewrite.Finding{Secret: s.Name, Message: s.Name + " has a weak default in the image's configuration",
+				what := "weak default"
+				if detect.Value(s.Name, s.Value.Reveal()) == detect.Placeholder {
+					what = "placeholder"
+				}
+				f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " has a " + what + " in the image's configuration",
 					Reason: "whoever runs the image may count on it: give it no default, and tell them to set it"}
 				f.Start, f.End = pointAt(s)
 				p.Report(f)
@@ -86,7 +90,7 @@ func literalEnv(s *flow.Secret) bool {
 }
 
 func note(p *rewrite.Pass, s *flow.Secret, message string) {
-	f := rewrite.Finding{Secret: s.Name, Message: message, Note: true}
+	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: message, Note: true}
 	f.Start, f.End = pointAt(s)
 	p.Report(f)
 }

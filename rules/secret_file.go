@@ -74,7 +74,7 @@ COPY server.key /etc/nginx/server.key
 			if s.Copied == nil {
 				continue
 			}
-			f := rewrite.Finding{Secret: s.Name, Message: s.Name + " is copied into a layer: " + s.Copied.Kind.Title + " for everyone who has the image"}
+			f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " is copied into a layer: " + s.Copied.Kind.Title + " for everyone who has the image"}
 			f.Start, f.End = pointAt(s)
 			f.Fix, f.Reason = mountFile(p, s)
 			p.Report(f)
@@ -104,6 +104,9 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 				}
 			}
 		}
+	}
+	if why := unreadable(p, []string{s.ID}, true); why != "" {
+		return nil, why
 	}
 	if why := copiedOn(p.File, s); why != "" {
 		return nil, why
@@ -183,7 +186,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, reason
 	}
 	changes = append(changes, composed...)
-	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edits})
+	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(edits)})
 
 	fix := &rewrite.Fix{
 		Title:   "mount " + s.Name + " where it is read",
@@ -368,7 +371,11 @@ func withoutCompanions(f *dockerfile.File, s *flow.Secret) (edits []edit.Edit, g
 // withoutCommands returns what to delete of a script so that the companions are gone
 // and the rest is the same.
 func withoutCommands(s *shell.Script, companions []flow.Companion) (spans []shell.Span, whole, ok bool) {
-	if len(s.Commands) == len(companions) && !slices.ContainsFunc(companions, func(c flow.Companion) bool { return !c.Sole }) {
+	commands := map[*shell.Command]bool{}
+	for _, c := range companions {
+		commands[c.Command] = true
+	}
+	if len(s.Commands) == len(commands) && !slices.ContainsFunc(companions, func(c flow.Companion) bool { return !c.Sole }) {
 		return nil, true, true
 	}
 	for _, c := range companions {

@@ -30,7 +30,7 @@ type move struct {
 
 // report reports a variable with its fix, or with the reason why there is none.
 func report(p *rewrite.Pass, s *flow.Secret, message string) {
-	f := rewrite.Finding{Secret: s.Name, Message: message}
+	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: message}
 	f.Start, f.End = pointAt(s)
 	fix, reason := moveVariable(p, s)
 	f.Fix, f.Reason = fix, reason
@@ -92,7 +92,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason := m.remove(); reason != "" {
 		return nil, reason
 	}
-	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: m.edits})
+	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(m.edits)})
 	fix.Changes = changes
 	fix.Title = m.title()
 	fix.Safety = m.review()
@@ -133,7 +133,7 @@ func (m *move) refuse() string {
 			return fmt.Sprintf("line %d: %s, where a mount does not help", w.In.Line, w.What)
 		}
 	}
-	if why := unreadable(m.p, names(s)); why != "" {
+	if why := unreadable(m.p, names(s), s.Value.Known() && !s.Given && s.Verdict == detect.Exposed); why != "" {
 		return why
 	}
 	if len(s.Callers) > 0 {
@@ -234,9 +234,12 @@ func (m *move) mount(r flow.Reader) string {
 			flags = append(flags, flag)
 		}
 		path := "/run/secrets/" + m.id
-		if m.required {
+		switch {
+		case m.required:
 			fmt.Fprintf(&guard, `export %s="$(cat %s)"; `, n, path)
-		} else {
+		case m.alwaysSet(r):
+			fmt.Fprintf(&guard, `export %s="$(cat %s 2>/dev/null)"; `, n, path)
+		default:
 			fmt.Fprintf(&guard, `if [ -f %s ]; then export %s="$(cat %s)"; fi; `, path, n, path)
 		}
 	}
@@ -247,7 +250,7 @@ func (m *move) mount(r flow.Reader) string {
 		offset, lines := r.Run.Body()
 		text := guard.String()
 		if lines {
-			text = strings.TrimSuffix(text, " ") + m.p.File.Newline
+			text = strings.TrimSuffix(text, "; ") + m.p.File.Newline
 		}
 		at, _, ok := r.Run.Source(offset, offset)
 		if !ok {
@@ -363,10 +366,14 @@ func (m *move) review() rewrite.Safety {
 			m.needs = append(m.needs, need)
 		}
 	}
+	lines := map[string][]string{}
 	var opaque []string
 	for _, r := range s.Readers {
 		if r.How == flow.Opaque {
-			opaque = append(opaque, fmt.Sprintf("%s (line %d)", r.Program, r.In.Line))
+			if lines[r.Program] == nil {
+				opaque = append(opaque, r.Program)
+			}
+			lines[r.Program] = append(lines[r.Program], fmt.Sprint(r.In.Line))
 			for _, n := range names(s) {
 				if !slices.Contains(r.Names, n) && n == s.Name {
 					lower("check that %s (line %d) does not read it as %s", r.Program, r.In.Line, n)
@@ -377,8 +384,12 @@ func (m *move) review() rewrite.Safety {
 			lower("builds FROM this image must pass the secret %s", m.id)
 		}
 	}
-	if len(opaque) > 0 {
-		lower("check that %s needs %s: drop the mount where it does not", strings.Join(opaque, ", "), s.Name)
+	for _, program := range opaque {
+		line := "line "
+		if len(lines[program]) > 1 {
+			line = "lines "
+		}
+		lower("check that %s (%s%s) needs %s: drop the mount where it does not", program, line, strings.Join(lines[program], ", "), s.Name)
 	}
 	for _, w := range s.Writes {
 		lower("line %d: %s", w.In.Line, w.What)

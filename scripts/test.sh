@@ -24,12 +24,27 @@ step staticcheck
 step go build
 go build ./...
 
-step 'go test -race'
+step 'go test -race: some minutes'
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# Vet has run. The log is verbose to know what was skipped; shown are the packages, and of those that fail all.
-if ! go test -race -vet=off -timeout 14m -v ./... 2>&1 | tee "$log" | { grep --line-buffered -E '^(ok|FAIL|panic:|\?)' || true; }; then
-	grep -avE '^ *(=== |--- (PASS|SKIP))|^(ok|PASS)\b' "$log" >&2
+
+# failures is what failing tests said, out of a verbose log.
+failures() {
+	awk '
+		/^(panic|fatal error):/ { name = "" }
+		/^=== / { name = $3; next }
+		/^ *--- FAIL: / { failed[++n] = $3; next }
+		/^ *--- / || /^(ok|PASS|FAIL|\?)/ { next }
+		{ said[name] = said[name] $0 "\n" }
+		END {
+			printf "%s", said[""]
+			for (i = 1; i <= n; i++) printf "--- FAIL: %s\n%s", failed[i], said[failed[i]]
+		}' "$log"
+}
+
+# Vet has run. The log is verbose to know what was skipped.
+if ! go test -race -vet=off -timeout 14m -v ./... 2>&1 | tee "$log" | { grep --line-buffered -aE '^(ok|FAIL|panic:)' || true; }; then
+	failures >&2
 	exit 1
 fi
 

@@ -51,3 +51,23 @@ func Apply(src []byte, edits []Edit) ([]byte, error) {
 	out.Write(src[pos:])
 	return out.Bytes(), nil
 }
+
+// Join makes one edit of an insertion and the edit that begins at the same place: the
+// inserted text comes first.
+func Join(edits []Edit) []Edit {
+	var out []Edit
+	for _, e := range edits {
+		i := slices.IndexFunc(out, func(x Edit) bool {
+			return x.Start == e.Start && (x.Start == x.End) != (e.Start == e.End)
+		})
+		switch {
+		case i < 0:
+			out = append(out, e)
+		case e.Start == e.End:
+			out[i].New = e.New + out[i].New
+		default:
+			out[i] = Edit{e.Start, e.End, out[i].New + e.New}
+		}
+	}
+	return out
+}

@@ -166,6 +166,9 @@ func (a *analysis) variable(g *group) *Secret {
 	s.Name = a.rootName(g)
 	s.ID = s.Name
 	for _, o := range g.origins {
+		if len(a.file.Stages) == 0 {
+			s.doubt(o.In, "there is no FROM: nothing is built")
+		}
 		name := o.Pair.Name
 		if o.From == "" && a.file.HasVariable(o.Pair.Value.Text) {
 			s.doubt(o.In, "the value of "+name+" is put together from other variables")
@@ -350,6 +353,9 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 	if r.Why != "" {
 		s.doubt(in, r.Why)
 		return
+	}
+	if file := r.dumps(); file != "" {
+		s.Writes = append(s.Writes, Write{In: in, What: "writes its whole environment to " + file})
 	}
 	var rd *Reader
 	// How an instruction reads is said by the surest way; what it reads is all that it may.

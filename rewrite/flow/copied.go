@@ -37,7 +37,7 @@ type Companion struct {
 
 // copied draws the flow of each secret file that is copied from the build context.
 func (a *analysis) copied() []*Secret {
-	byID := map[string]*Secret{}
+	bySource := map[string]*Secret{}
 	var secrets []*Secret
 	for _, in := range a.file.Instructions {
 		if in.Name != "copy" && in.Name != "add" || in.Stage == nil {
@@ -51,34 +51,86 @@ func (a *analysis) copied() []*Secret {
 			continue
 		}
 		for i, w := range words[:len(words)-1] {
-			kind, ok := detect.File(w.Text)
-			if !ok || strings.Contains(w.Text, "://") || strings.HasPrefix(w.Text, "<<") {
+			if strings.Contains(w.Text, "://") || strings.HasPrefix(w.Text, "<<") {
+				continue
+			}
+			kind, ok := a.kind(w.Text, words)
+			if !ok {
 				continue
 			}
 			s := a.copiedFile(in, words, i, kind)
 			if s == nil {
 				continue
 			}
-			if old := byID[s.ID]; old != nil {
-				if old.Copied.Source != s.Copied.Source {
-					s.doubt(in, "two files want the id "+s.ID)
-				} else {
-					old.Origins = append(old.Origins, s.Origins...)
-					if old.Copied.Target != s.Copied.Target {
-						old.doubt(in, "it is copied to more than one place")
-					}
-					old.Doubts = append(old.Doubts, s.Doubts...)
-					old.Readers = append(old.Readers, s.Readers...)
-					old.Copied.Companions = append(old.Copied.Companions, s.Copied.Companions...)
-					old.Exposure = max(old.Exposure, s.Exposure)
-					continue
-				}
+			if old := bySource[s.Copied.Source]; old != nil {
+				old.merge(s, in)
+				continue
 			}
-			byID[s.ID] = s
+			bySource[s.Copied.Source] = s
 			secrets = append(secrets, s)
 		}
 	}
+	a.distinguish(secrets)
 	return secrets
+}
+
+// kind says what secret file a source is: by its name, or by the one that it gets.
+func (a *analysis) kind(source string, words []dockerfile.Word) (detect.FileKind, bool) {
+	if kind, ok := detect.File(source); ok {
+		return kind, true
+	}
+	switch base(source) {
+	case ".ssh", ".aws", ".gnupg", ".kube":
+		return detect.FileKind{ID: detect.Identifier(base(source)), Title: "a folder of credentials"}, true
+	}
+	dest := words[len(words)-1].Text
+	if len(words) > 2 || strings.HasSuffix(dest, "/") {
+		return detect.FileKind{}, false
+	}
+	kind, ok := detect.File(dest)
+	kind.ID = detect.Identifier(base(source))
+	return kind, ok
+}
+
+// merge adds another COPY of the same file.
+func (s *Secret) merge(t *Secret, in *dockerfile.Instruction) {
+	s.Origins = append(s.Origins, t.Origins...)
+	if s.Copied.Target != t.Copied.Target {
+		s.doubt(in, "it is copied to more than one place")
+	}
+	s.Doubts = append(s.Doubts, t.Doubts...)
+	for _, r := range t.Readers {
+		if !slices.ContainsFunc(s.Readers, func(x Reader) bool { return x.In == r.In }) {
+			s.Readers = append(s.Readers, r)
+		}
+	}
+	for _, c := range t.Copied.Companions {
+		if !slices.ContainsFunc(s.Copied.Companions, func(x Companion) bool { return x.In == c.In && x.Command == c.Command && x.Arg == c.Arg }) {
+			s.Copied.Companions = append(s.Copied.Companions, c)
+		}
+	}
+	s.Exposure = max(s.Exposure, t.Exposure)
+}
+
+// distinguish gives files that want one id distinct ones, by their folders. A file that
+// is mounted already has its id.
+func (a *analysis) distinguish(secrets []*Secret) {
+	for _, s := range secrets {
+		for _, t := range secrets {
+			if t != s && t.Copied.Target == s.Copied.Target && s.Copied.Target != "" {
+				s.doubt(s.Origins[0].In, "two files come to one place: which one a reader sees is not certain")
+			}
+		}
+		taken := slices.ContainsFunc(secrets, func(t *Secret) bool { return t != s && t.Copied.Kind.ID == s.Copied.Kind.ID })
+		for _, in := range a.file.Instructions {
+			for _, m := range in.Mounts() {
+				taken = taken || m.Type == "secret" && m.Opts["id"] == s.ID && path.Clean(m.Opts["target"]) != s.Copied.Target
+			}
+		}
+		if dir := path.Dir(s.Copied.Source); taken && dir != "." {
+			s.ID = detect.Identifier(path.Base(dir)) + "_" + s.Copied.Kind.ID
+		}
+	}
 }
 
 // copiedFile judges one source of a COPY; nil if it is no secret.
@@ -93,9 +145,16 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 	if strings.Contains(w.Text, "$") {
 		s.doubt(in, "its name holds a variable")
 	}
-	switch a.content(c) {
+	name := c.Source
+	if _, ok := detect.File(c.Source); !ok {
+		name = words[len(words)-1].Text // a file that gets its name here
+	}
+	switch a.content(c, name) {
 	case contentHarmless:
 		return nil
+	case contentFolder:
+		s.doubt(in, "it is a folder, with a secret file in it")
+		c.Seen = true
 	case contentSecret:
 		c.Seen = true
 	case contentUnseen:
@@ -148,14 +207,20 @@ const (
 	contentUnseen content = iota
 	contentHarmless
 	contentSecret
+	contentFolder
 )
 
-// content reads the file in the contexts that the Dockerfile can have.
-func (a *analysis) content(c *Copied) content {
+// content reads the file, as one of the given name, in the contexts that the Dockerfile
+// can have.
+func (a *analysis) content(c *Copied, as string) content {
 	dirs, _ := a.project.Contexts(a.file.Path)
 	for _, dir := range dirs {
 		name := path.Join(dir, c.Source)
 		info, err := fs.Stat(a.project.FS, name)
+		if err == nil && info.IsDir() && a.holdsSecret(name) {
+			c.Context = dir
+			return contentFolder
+		}
 		if err != nil {
 			continue
 		}
@@ -170,12 +235,30 @@ func (a *analysis) content(c *Copied) content {
 		if err != nil {
 			return contentUnseen
 		}
-		if detect.Content(c.Source, data) {
+		if detect.Content(as, data) {
 			return contentSecret
 		}
 		return contentHarmless
 	}
 	return contentUnseen
+}
+
+// holdsSecret reports whether a folder of credentials has a file that is one.
+func (a *analysis) holdsSecret(dir string) bool {
+	entries, err := fs.ReadDir(a.project.FS, dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		p := path.Join(dir, e.Name())
+		if _, ok := detect.File(p); !ok || !e.Type().IsRegular() {
+			continue
+		}
+		if data, err := fs.ReadFile(a.project.FS, p); err == nil && len(data) < 1<<20 && detect.Content(p, data) {
+			return true
+		}
+	}
+	return false
 }
 
 // reaches reports whether the copied file stands in a stage that is built for itself,

@@ -12,8 +12,10 @@ import (
 // mentions reports whether the RUN's text holds the name, comments left out, and text
 // that is only printed: echo '${T}' > .npmrc reads nothing.
 func (r *Run) mentions(name string) bool {
-	if r.Script == nil || r.Exec != nil {
-		return dockerfile.MentionsName(r.Text, name)
+	if r.Script == nil {
+		// No shell expands $T in the exec form: a program may still be told the name.
+		text := strings.NewReplacer("${"+name+"}", "", "$"+name, "").Replace(r.Text)
+		return dockerfile.MentionsName(text, name)
 	}
 	if len(r.Script.UsesOf(name)) > 0 {
 		return true
@@ -42,6 +44,30 @@ func (r *Run) printed(m shell.Span) bool {
 		return true
 	}
 	return false
+}
+
+// dumps returns the file that the script writes its whole environment to, "" if none.
+func (r *Run) dumps() string {
+	for _, c := range r.cmds {
+		switch {
+		case c.sh == nil:
+			continue
+		case c.program == "env" && !c.wraps(r), c.program == "printenv" && len(c.args) == 0, c.program == "set" && len(c.args) == 0,
+			c.program == "export" && (len(c.args) == 0 || c.args[0] == "-p"), c.program == "declare" && len(c.args) == 1 && strings.HasPrefix(c.args[0], "-"):
+		default:
+			continue
+		}
+		last := c.sh
+		for last.PipeTo != nil && last.PipeTo != last {
+			last = last.PipeTo
+		}
+		for _, redir := range append(append(slices.Clone(c.sh.Redirs), last.Redirs...), c.sh.Around...) {
+			if redir.WritesFile() && !r.removed(c.sh, redir.Target.Lit) {
+				return target(redir)
+			}
+		}
+	}
+	return ""
 }
 
 // credentialHelper reports whether the script gives git a credential helper that names

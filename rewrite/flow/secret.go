@@ -142,6 +142,14 @@ func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(v.String()) }
 // Position is where the secret is reported: its first origin.
 func (s *Secret) Position() *dockerfile.Instruction { return s.Origins[0].In }
 
+// Key names the secret among those of its file: two copied files can have one name.
+func (s *Secret) Key() string {
+	if s.Copied != nil {
+		return "file " + s.Copied.Source
+	}
+	return s.Name
+}
+
 // HasEnv reports whether the value gets into the image's environment.
 func (s *Secret) HasEnv() bool {
 	for _, o := range s.Origins {

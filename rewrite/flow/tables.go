@@ -61,6 +61,9 @@ func specs(field string) []programSpec {
 	var out []programSpec
 	for _, f := range strings.Fields(field) {
 		name, subs, ok := strings.Cut(f, ":")
+		if f == ":" {
+			name, ok = f, false // the shell's own
+		}
 		s := programSpec{name: name}
 		if ok {
 			s.subs = strings.Split(subs, ",")
