@@ -665,9 +665,9 @@ func interpolate(s string) (out string, ok bool) {
 		if end < 0 {
 			return "", false
 		}
-		name, rest := s[i+2:end], ""
-		if k := strings.IndexAny(name, ":-?+"); k > 0 {
-			name, rest = name[:k], name[k:]
+		rest := ""
+		if name := s[i+2 : end]; strings.IndexAny(name, ":-?+") > 0 {
+			rest = name[strings.IndexAny(name, ":-?+"):]
 		}
 		rest = strings.TrimPrefix(rest, ":")
 		if !strings.HasPrefix(rest, "-") {

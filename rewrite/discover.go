@@ -25,6 +25,13 @@ func IsDockerfile(base string) bool {
 	if strings.HasSuffix(base, "~") {
 		return false
 	}
+	// dockerfile.go is Go's; Dockerfile.go is a Dockerfile of something in Go.
+	switch path.Ext(base) {
+	case ".go", ".py", ".js", ".mjs", ".ts", ".rb", ".rs", ".java", ".kt", ".c", ".h", ".cc", ".cpp", ".cs", ".php", ".lua", ".swift", ".scala", ".sh", ".json", ".yml", ".yaml", ".toml", ".html", ".css", ".txt", ".vim":
+		if strings.HasPrefix(base, "dockerfile.") || strings.HasPrefix(base, "containerfile.") {
+			return false
+		}
+	}
 	return lower == "dockerfile" || strings.HasPrefix(lower, "dockerfile.") || strings.HasSuffix(lower, ".dockerfile") ||
 		strings.HasPrefix(lower, "containerfile")
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/flow"
 )
 
-// ignoreRule owns the findings about ignore comments themselves.
-var ignoreRule = &Rule{
+// IgnoreRule owns the findings about ignore comments themselves. It is the engine's own:
+// no rule has to know of comments.
+var IgnoreRule = &Rule{
 	ID:    "ignore",
 	Title: "an ignore comment without a rule or a reason",
 	Doc:   "A comment \"# unbake:ignore RULE reason\" above an instruction leaves that rule's findings there alone. The reason is for the next person, and is required.",
@@ -72,7 +73,7 @@ func ignores(f *dockerfile.File) []Finding {
 				continue
 			}
 			out = append(out, Finding{
-				Rule: ignoreRule, Path: f.Path, Start: c.start, End: c.end,
+				Rule: IgnoreRule, Path: f.Path, Start: c.start, End: c.end,
 				Message: "the comment ignores nothing: it needs a rule and a reason (# unbake:ignore RULE reason)",
 			})
 		}

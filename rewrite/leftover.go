@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"path"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/unbake-dev/unbake/rewrite/flow"
 )
 
-// leftoverRule owns findings about other places that hold a literal that was moved.
-var leftoverRule = &Rule{
+// LeftoverRule owns findings about other places that hold a literal that was moved. It is
+// the engine's own: it speaks of the sum of all fixes.
+var LeftoverRule = &Rule{
 	ID:    "leftover",
 	Title: "another file still holds a value that was moved",
 	Doc:   "A literal that was moved out of a Dockerfile stands in another file of the project too: in a comment, a README, a script. It is no secret as long as it does. Nothing is changed there.",
@@ -61,7 +63,7 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 				continue
 			}
 			r := Result{Finding: Finding{
-				Rule: leftoverRule, Path: name, Secret: l.name,
+				Rule: LeftoverRule, Path: name, Secret: l.name,
 				Message: "the value of " + l.name + " stands here too",
 				Reason:  "only the Dockerfile and what builds it are changed: take it out, and rotate it",
 			}}
@@ -81,6 +83,10 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 			r.End = r.Start + len(l.value)
 			r.Source = p.masks.text(string(line))
 			r.Caret = [2]int{0, len(r.Source)}
+			before := p.masks.text(string(line[:at-start]))
+			if marked := p.masks.text(l.value); strings.HasPrefix(r.Source, before+marked) {
+				r.Caret = [2]int{len(before), len(before) + len(marked)}
+			}
 			p.Results = append(p.Results, r)
 		}
 	}

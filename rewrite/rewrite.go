@@ -166,6 +166,10 @@ func look(ws *Workspace, path string, rules []*Rule) (*state, error) {
 }
 
 func readError(path string, err error) error {
+	var tooLarge *dockerfile.ParseError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err

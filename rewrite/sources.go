@@ -25,8 +25,15 @@ func (x *sources) dockerfile(disk fs.FS, name string) ([]byte, error) {
 	if src, ok := x.read.Load(name); ok {
 		return src.([]byte), nil
 	}
+	info, err := fs.Stat(disk, name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > dockerfile.MaxSize {
+		return nil, dockerfile.TooLarge(name, info.Size())
+	}
 	src, err := fs.ReadFile(disk, name)
-	if err == nil && len(src) <= dockerfile.MaxSize {
+	if err == nil {
 		x.read.Store(name, src)
 	}
 	return src, err

@@ -74,7 +74,7 @@ COPY server.key /etc/nginx/server.key
 			if s.Copied == nil {
 				continue
 			}
-			f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " is copied into a layer: " + s.Copied.Kind.Title + " for everyone who has the image"}
+			f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " (" + s.Copied.Kind.Title + ") is copied into a layer: everyone who has the image has it"}
 			f.Start, f.End = pointAt(s)
 			f.Fix, f.Reason = mountFile(p, s)
 			p.Report(f)

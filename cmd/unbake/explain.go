@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rules"
 )
 
@@ -17,12 +18,12 @@ func explainCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w := cmd.OutOrStdout()
 			if len(args) == 0 {
-				for _, r := range rules.All() {
+				for _, r := range explained() {
 					fmt.Fprintf(w, "%-12s %s\n", r.ID, r.Title)
 				}
 				return nil
 			}
-			for _, r := range rules.All() {
+			for _, r := range explained() {
 				if r.ID != args[0] {
 					continue
 				}
@@ -40,6 +41,11 @@ func explainCommand() *cobra.Command {
 			return fmt.Errorf("there is no rule %q, unbake explain lists them", args[0])
 		},
 	}
+}
+
+// explained are the rules and the engine's own findings.
+func explained() []*rewrite.Rule {
+	return append(rules.All(), rewrite.LeftoverRule, rewrite.IgnoreRule)
 }
 
 func indent(s string) string {

@@ -85,6 +85,12 @@ func (e *ParseError) Error() string {
 // would fill the memory.
 const MaxSize = 16 << 20
 
+// TooLarge is the error for a file of more than MaxSize bytes, which need not be read
+// to be refused.
+func TooLarge(path string, size int64) *ParseError {
+	return &ParseError{path, 1, 1, fmt.Sprintf("file of %d bytes, too large for a Dockerfile: name another one", size)}
+}
+
 var bom = []byte("\xef\xbb\xbf")
 
 // Parse reads src. The error is a *ParseError where BuildKit refuses the file, and
@@ -92,7 +98,7 @@ var bom = []byte("\xef\xbb\xbf")
 func Parse(path string, src []byte) (*File, error) {
 	f := &File{Path: path, Src: src, Escape: '\\', Newline: newline(src)}
 	if len(src) > MaxSize {
-		return nil, &ParseError{path, 1, 1, fmt.Sprintf("file of %d bytes, too large for a Dockerfile: name another one", len(src))}
+		return nil, TooLarge(path, int64(len(src)))
 	}
 	if i := bytes.IndexByte(src, 0); i >= 0 {
 		f.index()

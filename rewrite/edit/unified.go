@@ -19,8 +19,12 @@ func Unified(path string, old, new []byte) string {
 	}
 	lines := compare(string(old), string(new))
 	var b strings.Builder
-	fmt.Fprintf(&b, "diff --git a/%s b/%s\n", path, path)
-	from, to := "a/"+path, "b/"+path
+	from, to := quoted("a/"+path), quoted("b/"+path)
+	fmt.Fprintf(&b, "diff --git %s %s\n", from, to)
+	if strings.Contains(path, " ") {
+		// patch(1) takes a name to end at a space, unless a tab follows it.
+		from, to = from+"\t", to+"\t"
+	}
 	if old == nil {
 		b.WriteString("new file mode 100644\n")
 		from = "/dev/null"
@@ -36,6 +40,28 @@ func Unified(path string, old, new []byte) string {
 	for _, h := range hunks(lines) {
 		writeHunk(&b, lines, h)
 	}
+	return b.String()
+}
+
+// quoted is a name as git writes it: in quotes where it would otherwise be read as something else.
+func quoted(name string) string {
+	if !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f || c == '"' || c == '\\' }) {
+		return name
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(&b, "\\%03o", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
 	return b.String()
 }
 
