@@ -97,11 +97,15 @@ func (in *Instruction) InsertAfter(line string) edit.Edit {
 // least one of its arguments. A word that is alone on its physical line takes the
 // line along, and the comment lines right above that name it; the continuation before a
 // last word goes too. It returns nil where a kept word ends in an escaped blank, whose
-// meaning hangs on what follows.
+// meaning hangs on what follows, and where the first that is kept would be taken for a
+// flag.
 func (in *Instruction) DeleteWords(words []Word, all []Word) []edit.Edit {
 	gone := make([]bool, len(all))
 	for i, w := range all {
 		gone[i] = slices.ContainsFunc(words, func(x Word) bool { return x.Start == w.Start })
+	}
+	if first := slices.Index(gone, false); first > 0 && strings.HasPrefix(all[first].Text, "--") {
+		return nil
 	}
 	var edits []edit.Edit
 	for i := 0; i < len(all); i++ {

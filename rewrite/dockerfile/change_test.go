@@ -44,6 +44,7 @@ func TestChanges(t *testing.T) {
 		{"before and after", insert, "FROM a\r\n# why\r\nRUN x \\\r\n  y\r\nCMD z\r\n", "FROM a\r\n# why\r\nUSER a\r\nRUN x \\\r\n  y\r\nUSER b\r\nCMD z\r\n"},
 		{"after a here-document", insert, "FROM a\nRUN <<E\nx\nE\nCMD z\n", "FROM a\nUSER a\nRUN <<E\nx\nE\nUSER b\nCMD z\n"},
 		{"after the last line", insert, "FROM a\nRUN x", "FROM a\nUSER a\nRUN x\nUSER b"},
+		{"would become a flag", deleteFirst("T"), "FROM a\nARG T --\n", "FROM a\nARG T --\n"},
 		{"flag", flag, "FROM a\nRUN x\n", "FROM a\nRUN --mount=type=secret,id=T x\n"},
 		{"flag, lower case, tab", flag, "from a\nrun\tx\n", "from a\nrun --mount=type=secret,id=T\tx\n"},
 		{"flag, onbuild", flag, "FROM a\nONBUILD  RUN x\n", "FROM a\nONBUILD  RUN --mount=type=secret,id=T x\n"},
