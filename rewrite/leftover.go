@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rules/detect"
 )
 
 // LeftoverRule owns findings about other places that hold a literal that was moved. It is
@@ -95,11 +96,11 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 // values are the literals of a secret.
 func values(s *flow.Secret) []string {
 	var out []string
-	if s.Given {
+	if s.Given && detect.Variable(s.Name, s.Value.Reveal(), true) == detect.Exposed {
 		out = append(out, s.Value.Reveal())
 	}
 	for _, o := range s.Origins {
-		if o.Value.Known() {
+		if o.Value.Known() && detect.Variable(o.Pair.Name, o.Value.Reveal(), true) == detect.Exposed {
 			out = append(out, o.Value.Reveal())
 		}
 	}

@@ -210,6 +210,9 @@ func sound(ws *Workspace, path string, st *state, f Finding) error {
 	if err != nil {
 		return errors.New("BuildKit does not read the result")
 	}
+	if dockerfile.Builds(st.file.Src) == nil && dockerfile.Builds(src) != nil {
+		return errors.New("BuildKit does not build the result")
+	}
 	touched := func(in *dockerfile.Instruction) bool {
 		for _, c := range f.Fix.Changes {
 			if c.Path != path {

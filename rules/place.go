@@ -185,6 +185,9 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 				continue
 			}
 			kind, name := a.Source()
+			if kind == compose.Literal && a.Value == "" {
+				continue // emptied: an optional secret that is not given is the same
+			}
 			if kind == compose.Composite {
 				return nil, at(svc.File.Path, a.Line) + " gives " + a.Name + " a default or puts it together: pass it as one variable first"
 			}

@@ -143,7 +143,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 			continue
 		}
 		flag := "--mount=type=secret,id=" + s.ID + ",target=" + c.Target
-		rights, reason := access(r.In, c)
+		rights, reason := access(r, c)
 		if reason != "" {
 			return nil, reason
 		}
@@ -251,21 +251,30 @@ func copiedOn(f *dockerfile.File, s *flow.Secret) string {
 	return ""
 }
 
-// access returns the options that let the RUN's user read the mount, which belongs to
-// root with mode 0400.
-func access(in *dockerfile.Instruction, c *flow.Copied) (options, reason string) {
+// access returns the options that let whoever reads the mount read it: it belongs to
+// root, with mode 0400, where the copied file had its own mode.
+func access(r flow.Reader, c *flow.Copied) (options, reason string) {
+	in := r.In
+	key := strings.HasPrefix(c.Kind.ID, "id_") || strings.Contains(c.Target, "/.ssh/")
+	if as := r.Run.As(); as != "" {
+		if key {
+			return "", fmt.Sprintf("line %d: ssh wants the key to belong to the user that %s names", in.Line, as)
+		}
+		return ",mode=0444", ""
+	}
+	root, known := flow.IsRoot(in)
 	user, _, _ := strings.Cut(flow.User(in), ":")
-	if user == "" || user == "root" || user == "0" {
+	switch {
+	case root && known:
 		return "", ""
-	}
-	if strings.Trim(user, "0123456789") == "" {
+	case user != "" && strings.Trim(user, "0123456789") == "":
 		return ",uid=" + user, ""
-	}
-	if strings.Contains(user, "$") {
+	case strings.Contains(user, "$"):
 		return "", fmt.Sprintf("line %d: the user is a variable, who may read a mount must be a number", in.Line)
-	}
-	if strings.HasPrefix(c.Kind.ID, "id_") {
+	case key && user != "":
 		return "", fmt.Sprintf("line %d: ssh wants the key to belong to %s, whose number is not known", in.Line, user)
+	case key:
+		return "", ""
 	}
 	return ",mode=0444", ""
 }

@@ -225,7 +225,7 @@ func (m *move) mount(r flow.Reader) string {
 		}
 		if guard.Len() == 0 {
 			flag := "--mount=type=secret,id=" + m.id
-			if u := flow.User(in); u != "" && u != "root" && u != "0" {
+			if root, known := flow.IsRoot(in); !root || !known || r.Run.As() != "" {
 				flag += ",mode=0444"
 			}
 			if m.required {
@@ -247,11 +247,10 @@ func (m *move) mount(r flow.Reader) string {
 		if r.Run.Script == nil || r.Run.Exec != nil {
 			return fmt.Sprintf("line %d: the exec form cannot read a secret from a file", in.Line)
 		}
-		offset, lines := r.Run.Body()
+		// On the line of the first command: a line of its own would end as the file's lines
+		// do, and in a file with CRLF a shell takes the carriage return for a command.
+		offset := r.Run.Body()
 		text := guard.String()
-		if lines {
-			text = strings.TrimSuffix(text, "; ") + m.p.File.Newline
-		}
 		at, _, ok := r.Run.Source(offset, offset)
 		if !ok {
 			return fmt.Sprintf("line %d: there is no place to read the secret from a file", in.Line)

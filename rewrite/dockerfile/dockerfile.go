@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/command"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
@@ -154,6 +155,17 @@ func (f *File) longLine() int {
 		n++
 	}
 	return 1
+}
+
+// Builds returns BuildKit's objection to the instructions of a file, if it has one: a
+// flag that it does not know, an argument that is missing.
+func Builds(src []byte) error {
+	res, err := parser.Parse(bytes.NewReader(src))
+	if err != nil {
+		return err
+	}
+	_, _, err = instructions.Parse(res.AST, nil)
+	return err
 }
 
 func newline(src []byte) string {

@@ -8,12 +8,14 @@ import (
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
 // Analyze returns the secrets of a Dockerfile, in the order of their first origins.
 func Analyze(f *dockerfile.File, p *Project) []*Secret {
-	a := &analysis{file: f, project: p, runs: map[*dockerfile.Instruction]*Run{}}
+	a := &analysis{file: f, project: p, runs: map[*dockerfile.Instruction]*Run{},
+		asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
 	secrets := a.variables()
 	secrets = append(secrets, a.copied()...)
 	sort.SliceStable(secrets, func(i, j int) bool {
@@ -26,6 +28,9 @@ type analysis struct {
 	file    *dockerfile.File
 	project *Project
 	runs    map[*dockerfile.Instruction]*Run
+	asked   map[*dockerfile.Instruction]bool // by asks
+	written map[string]bool                  // by textual
+	inTree  map[string]bool                  // by mentionedInContext
 }
 
 func (a *analysis) run(in *dockerfile.Instruction) *Run {
@@ -163,13 +168,16 @@ func (a *analysis) composite(o *Origin) detect.Verdict {
 // variable draws one group's flow.
 func (a *analysis) variable(g *group) *Secret {
 	s := &Secret{File: a.file, Verdict: g.verdict, Origins: g.origins}
-	s.Name = a.rootName(g)
+	s.Name = plainName(a.rootName(g))
 	s.ID = s.Name
 	for _, o := range g.origins {
 		if len(a.file.Stages) == 0 {
 			s.doubt(o.In, "there is no FROM: nothing is built")
 		}
 		name := o.Pair.Name
+		if lower := strings.ToLower(name); strings.HasSuffix(lower, "_proxy") {
+			s.doubt(o.In, "whatever asks the network reads a proxy: pass it as a predefined build argument, without a value in the file")
+		}
 		if o.From == "" && a.file.HasVariable(o.Pair.Value.Text) {
 			s.doubt(o.In, "the value of "+name+" is put together from other variables")
 		}
@@ -186,6 +194,7 @@ func (a *analysis) variable(g *group) *Secret {
 			s.Value = o.Value
 		}
 	}
+	a.values(s, g)
 	a.scope(s, g)
 	a.builders(s, g)
 	a.exposure(s, g)
@@ -194,10 +203,36 @@ func (a *analysis) variable(g *group) *Secret {
 		for _, m := range in.Mounts() {
 			if m.Type == "secret" && m.Opts["id"] != "" && g.names[m.Opts["env"]] {
 				s.ID = m.Opts["id"]
+				if strings.Trim(strings.TrimLeft(s.ID, "."), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != "" || strings.HasPrefix(s.ID, ".") {
+					s.doubt(in, "the id of its mount is no plain name")
+				}
 			}
 		}
 	}
 	return s
+}
+
+// values doubts a variable that is set here and not there: one mount cannot be both.
+func (a *analysis) values(s *Secret, g *group) {
+	var set, reset, bare, global bool
+	for _, o := range g.origins {
+		literal := o.Value.Known() && o.Value.Reveal() != ""
+		switch {
+		case o.Kind == Env && o.Value.Known() && !literal:
+			reset = true
+		case o.Kind == Arg && o.In.Stage == nil:
+			global = global || literal
+		case o.Kind == Arg && !o.Pair.HasValue:
+			bare = true
+		}
+		set = set || literal
+	}
+	if set && reset {
+		s.doubt(g.origins[0].In, "it has a value in one place and is emptied in another")
+	}
+	if set && bare && !global {
+		s.doubt(g.origins[0].In, "it has a default in one place and none in another")
+	}
 }
 
 // rootName is the name that callers know the value by: the ARG's that feeds it, else
@@ -214,6 +249,16 @@ func (a *analysis) rootName(g *group) string {
 		}
 	}
 	return g.origins[0].Pair.Name
+}
+
+// plainName cuts what is no name at its first odd byte: the rest may be a value.
+func plainName(name string) string {
+	for i := range len(name) {
+		if !dockerfile.IsName("_" + name[i:i+1]) {
+			return name[:i] + "…"
+		}
+	}
+	return name
 }
 
 func (s *Secret) doubt(in *dockerfile.Instruction, why string) {
@@ -390,7 +435,7 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 		}
 	}
 	for _, n := range may {
-		if prog := r.opaque(n, asks(in), a.quiet); prog != "" {
+		if prog := r.opaque(n, func(c command) bool { return a.mayRead(in, c, n) }); prog != "" {
 			add(Opaque, prog, false, n)
 		}
 	}
@@ -400,20 +445,86 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 	}
 }
 
-// asks reports whether git is told to run a program that gives it credentials.
-func asks(in *dockerfile.Instruction) bool {
-	for _, x := range in.Stage.History(in) {
-		if x.Name != "env" && x.Name != "arg" {
-			continue
-		}
-		for _, p := range x.Pairs() {
-			switch p.Name {
-			case "GIT_ASKPASS", "SSH_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSH":
-				return true
+// mayRead reports whether a command may read a variable that nothing says it reads.
+func (a *analysis) mayRead(in *dockerfile.Instruction, c command, name string) bool {
+	switch {
+	case len(configures(c)) > 0 && a.textual(name):
+		return true // a RUN writes the name down, for this program to expand
+	case (c.program == "git" || c.program == "go") && a.asks(in):
+		return true
+	case c.program == "git" && slices.Contains(c.args, "foreach"):
+		return true
+	case (c.program == "psql" || c.program == "mysql" || c.program == "mariadb") && script(c):
+		return true
+	case c.program == "tar" && slices.ContainsFunc(c.args, func(x string) bool {
+		return x == "-I" || strings.HasPrefix(x, "--use-compress") || strings.HasPrefix(x, "--to-command") || strings.HasPrefix(x, "--checkpoint-action")
+	}):
+		return true
+	}
+	return classOf(c.program, c.args) == opaque && !a.quiet(c, name)
+}
+
+// script reports whether a database's client is given a script, which can run a shell.
+func script(c command) bool {
+	if c.sh != nil && (c.sh.In&shell.PipeRight != 0 || slices.ContainsFunc(c.sh.Redirs, func(r shell.Redir) bool { return strings.HasPrefix(r.Op, "<") })) {
+		return true
+	}
+	return slices.ContainsFunc(c.args, func(x string) bool {
+		return strings.HasPrefix(x, "-f") || strings.HasPrefix(x, "--file") || strings.Contains(x, "source ") || strings.Contains(x, "\\")
+	})
+}
+
+// textual reports whether a RUN has the name as text that its shell does not expand:
+// echo '${T}' > .npmrc leaves it to whoever reads the file.
+func (a *analysis) textual(name string) bool {
+	if v, ok := a.written[name]; ok {
+		return v
+	}
+	v := false
+	for _, in := range a.file.Instructions {
+		if in.Name == "copy" || in.Name == "add" {
+			for _, h := range in.Heredocs {
+				v = v || dockerfile.MentionsName(string(a.file.Src[h.Start:h.End]), name)
 			}
 		}
+		if in.Name != "run" || !strings.Contains(string(a.file.Src[in.Start:in.End]), name) {
+			continue
+		}
+		r := a.run(in)
+		if r.Script == nil {
+			continue
+		}
+		uses := r.Script.UsesOf(name)
+		v = v || slices.ContainsFunc(r.Script.Mentions(name), func(m shell.Span) bool {
+			return !slices.ContainsFunc(uses, func(u shell.Use) bool { return u.Start <= m.Start && m.End <= u.End })
+		})
 	}
-	return false
+	a.written[name] = v
+	return v
+}
+
+// asks reports whether git is told to run a program that gives it credentials.
+func (a *analysis) asks(in *dockerfile.Instruction) bool {
+	if v, ok := a.asked[in]; ok {
+		return v
+	}
+	v := false
+	for _, x := range in.Stage.History(in) {
+		switch x.Name {
+		case "env", "arg":
+			for _, p := range x.Pairs() {
+				switch p.Name {
+				case "GIT_ASKPASS", "SSH_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSH":
+					v = true
+				}
+			}
+		case "run":
+			text := string(x.File.Src[x.Start:x.End])
+			v = v || strings.Contains(text, "credential.helper") || strings.Contains(text, "auth setup-git")
+		}
+	}
+	a.asked[in] = v
+	return v
 }
 
 // builders finds the compose services and the other callers that build the file.

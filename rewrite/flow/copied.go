@@ -169,6 +169,10 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 	}
 	a.target(s, in, words)
 	a.fileReaders(s, in)
+	a.copiedFolder(s, in.Stage)
+	if strings.Trim(c.Target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@+-") != "" {
+		s.doubt(in, "its place in the image has a character that a mount cannot name")
+	}
 	if a.reaches(in.Stage, c) && kind.Run {
 		s.Exposure = RunTime
 	}
@@ -259,6 +263,83 @@ func (a *analysis) holdsSecret(dir string) bool {
 		}
 	}
 	return false
+}
+
+// copiedFolder doubts a file whose folder another stage copies or binds, and then runs
+// something that may read it there.
+func (a *analysis) copiedFolder(s *Secret, from *dockerfile.Stage) {
+	c := s.Copied
+	for _, in := range a.file.Instructions {
+		for _, m := range in.Mounts() {
+			if src := a.file.SourceStage(m.Opts["from"]); m.Type == "bind" && src != nil && slices.Contains(src.Lineage(), from) && covers(m.Opts["source"], c.Target) {
+				s.doubt(in, "a bind mount of another stage has it")
+			}
+		}
+		src, ok := in.FlagValue("from")
+		if !ok || in.Name != "copy" || a.file.SourceStage(src) == nil || !slices.Contains(a.file.SourceStage(src).Lineage(), from) {
+			continue
+		}
+		words, ok := in.Paths()
+		if !ok || !slices.ContainsFunc(words[:max(0, len(words)-1)], func(w dockerfile.Word) bool { return covers(w.Text, c.Target) }) {
+			continue
+		}
+		for _, st := range a.file.Stages {
+			if !slices.Contains(st.Lineage(), in.Stage) {
+				continue
+			}
+			for _, x := range st.Instructions {
+				if x.Name != "run" || x.Index < in.Index {
+					continue
+				}
+				for _, cmd := range a.run(x).cmds {
+					if slices.Contains(c.Kind.Programs, cmd.program) || cmd.program != "" && classOf(cmd.program, cmd.args) == opaque {
+						s.doubt(in, "another stage copies its folder, and "+cmd.program+" may read it there")
+					}
+				}
+			}
+		}
+	}
+}
+
+// covers reports whether a source of COPY --from takes the file along with its folder.
+func covers(source, target string) bool {
+	if strings.Contains(source, "$") {
+		return true
+	}
+	p := path.Clean("/" + source)
+	return p == "/" || strings.HasPrefix(target, p+"/") || !path.IsAbs(target)
+}
+
+// IsRoot reports whether a RUN runs as root. It is not known where the base image
+// decides, unless that is an official one, which run as root but for a few.
+func IsRoot(in *dockerfile.Instruction) (root, known bool) {
+	user, _, _ := strings.Cut(User(in), ":")
+	switch user {
+	case "root", "0":
+		return true, true
+	case "":
+		line := in.Stage.Lineage()
+		base := strings.TrimPrefix(strings.TrimPrefix(line[len(line)-1].Base, "docker.io/"), "library/")
+		name, _, _ := strings.Cut(base, ":")
+		name, _, _ = strings.Cut(name, "@")
+		switch name {
+		case "solr", "kibana", "logstash", "elasticsearch", "sonarqube", "websphere-liberty", "open-liberty", "varnish", "memcached", "haproxy", "couchbase":
+			return false, false
+		}
+		return true, !strings.ContainsAny(base, "/$")
+	}
+	return false, true
+}
+
+// As returns the wrapper that runs a reader's program as another user: su, gosu, sudo.
+func (r *Run) As() string {
+	for _, c := range r.cmds {
+		switch c.program {
+		case "su", "gosu", "su-exec", "sudo", "runuser", "setpriv", "setuidgid", "chroot", "doas":
+			return c.program
+		}
+	}
+	return ""
 }
 
 // reaches reports whether the copied file stands in a stage that is built for itself,
@@ -483,6 +564,9 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 			continue
 		}
 		named, companion := false, false
+		if why := a.sweeps(in, cmd, c); why != "" {
+			s.doubt(in, why)
+		}
 		for _, w := range cmd.sh.Args {
 			if !a.sameFile(r, cmd.sh, w, c) {
 				switch above, pattern := a.aboveFile(r, cmd.sh, w, c); {
@@ -546,6 +630,36 @@ func files(cmd command) int {
 	return n
 }
 
+// sweeps says why a command may come upon the file without naming it.
+func (a *analysis) sweeps(in *dockerfile.Instruction, cmd command, c *Copied) string {
+	switch cmd.program {
+	case "find":
+		if slices.ContainsFunc(cmd.args, func(x string) bool {
+			return x == "-delete" || x == "-exec" || x == "-execdir" || x == "-ok"
+		}) {
+			for _, x := range cmd.args {
+				if strings.HasPrefix(x, "-") {
+					break
+				}
+				if dir := a.resolve(in, cmd.sh.Dir, x); dir == "/" || strings.HasPrefix(c.Target, dir+"/") || strings.HasPrefix(dir, "$") {
+					return "find works on the folder that the file is in"
+				}
+			}
+		}
+	case "git":
+		if sub := subcommand(cmd.args); sub == "clean" || sub == "stash" || sub == "reset" || sub == "checkout" {
+			return "git " + sub + " may come upon the file"
+		}
+	case "rm", "mv", "chmod", "chown", "shred", "unlink":
+		for _, w := range cmd.sh.Args {
+			if !w.IsLit && !w.Glob && strings.Contains(w.Text, "$") && !strings.Contains(w.Text, "$HOME") && !strings.Contains(w.Text, "${HOME}") {
+				return cmd.program + " works on what a variable names"
+			}
+		}
+	}
+	return ""
+}
+
 // changes reports commands that change or remove the files that they name.
 func changes(program string) bool {
 	switch program {
@@ -588,6 +702,12 @@ func (a *analysis) absolute(in *dockerfile.Instruction, cmd *shell.Command, p st
 }
 
 func (a *analysis) resolve(in *dockerfile.Instruction, dir, p string) string {
+	if dir == "~" || strings.HasPrefix(dir, "~/") {
+		if !path.IsAbs(p) && !strings.HasPrefix(p, "~") && !strings.HasPrefix(p, "$") {
+			p = path.Join(dir, p)
+		}
+		dir = ""
+	}
 	for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
 		if rest, ok := strings.CutPrefix(p, home); ok {
 			if u := User(in); u != "" && u != "root" && u != "0" {

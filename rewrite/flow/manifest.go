@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 )
 
@@ -25,7 +26,7 @@ func (a *analysis) known(r *Run, name string) string {
 			}
 		}
 		ok, configured := reads(name, strings.TrimPrefix(c.program, "./"), c.args)
-		if named || ok && !(configured && seen) {
+		if named || ok && !(configured && seen && !a.textual(name)) {
 			return c.program
 		}
 	}
@@ -63,6 +64,9 @@ func (a *analysis) quiet(c command, name string) bool {
 	if buildOnly(name) && fetches(c) {
 		return true // bundler's credential is nothing to npm
 	}
+	if a.mentionedInContext(name) {
+		return false // a file of the project reads it: which program runs that one is not known
+	}
 	switch c.program {
 	case "npm", "pnpm", "yarn", "bun":
 		sub := subcommand(c.args)
@@ -94,8 +98,9 @@ func (a *analysis) quiet(c command, name string) bool {
 			return false
 		}
 		for i, x := range c.args {
-			if x == "-e" || x == "--editable" || strings.HasPrefix(x, ".") || strings.HasPrefix(x, "/") || strings.Contains(x, "$") {
-				return false // a project's own setup
+			if x == "-e" || x == "--editable" || strings.HasPrefix(x, ".") || strings.Contains(x, "/") && !strings.Contains(x, "://") || strings.Contains(x, "$") ||
+				strings.HasPrefix(x, "-r") && len(x) > 2 && x[1] != '-' || strings.HasPrefix(x, "--requirement=") {
+				return false // a project's own setup, or a file that is not looked at
 			}
 			if x == "-r" || x == "--requirement" {
 				if i+1 == len(c.args) {
@@ -145,6 +150,44 @@ func installs(sub string) bool {
 		return true
 	}
 	return false
+}
+
+// mentionedInContext reports whether any file of the build context names a variable. A
+// context that is too large to be searched may.
+func (a *analysis) mentionedInContext(name string) bool {
+	if v, ok := a.inTree[name]; ok {
+		return v
+	}
+	dirs, _ := a.project.Contexts(a.file.Path)
+	found, left := false, 32<<20
+	for _, p := range a.project.Paths() {
+		if !slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || strings.HasPrefix(p, dir+"/") }) || notRead(p) {
+			continue
+		}
+		info, err := fs.Stat(a.project.FS, p)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if left -= int(min(info.Size(), 64<<20)); left < 0 || info.Size() > 4<<20 {
+			found = true
+			break
+		}
+		data, err := fs.ReadFile(a.project.FS, p)
+		if err == nil && dockerfile.MentionsName(string(data), name) {
+			found = true
+			break
+		}
+	}
+	a.inTree[name] = found
+	return found
+}
+
+// notRead reports files that name a variable for people and for builds, not for what a
+// RUN runs.
+func notRead(p string) bool {
+	base := strings.ToLower(path.Base(p))
+	return compose.IsComposeFile(path.Base(p)) || strings.HasPrefix(p, ".github/") || strings.HasPrefix(base, ".env") || strings.HasPrefix(base, "dockerfile") ||
+		strings.HasSuffix(base, ".dockerfile") || path.Ext(base) == ".md" || path.Ext(base) == ".rst" || base == ".gitlab-ci.yml" || base == ".dockerignore" || base == ".gitignore"
 }
 
 // contextFile reads a file of the build context that the Dockerfile most likely has.

@@ -16,7 +16,7 @@ import (
 // other callers that build it. What is not asked for is not read.
 type Project struct {
 	FS      fs.FS
-	Paths   []string // all files, slash-separated, relative to the root
+	Paths   func() []string // all files, slash-separated, relative to the root
 	Compose func() []*compose.File
 	Callers func() *callers.Index
 }
@@ -24,8 +24,8 @@ type Project struct {
 // NewProject describes the files of fsys. list is called at most once, when something
 // besides a Dockerfile is needed.
 func NewProject(fsys fs.FS, list func() []string) *Project {
-	p := &Project{FS: fsys}
 	paths := sync.OnceValue(list)
+	p := &Project{FS: fsys, Paths: paths}
 	p.Compose = sync.OnceValue(func() []*compose.File {
 		var files []string
 		for _, f := range paths() {

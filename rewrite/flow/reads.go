@@ -103,10 +103,8 @@ func tellsUnset(name, program string) bool {
 	return program == "cargo" || name == "AWS_SESSION_TOKEN"
 }
 
-// opaque returns a program that may read the variable: one that is not known to leave it
-// alone. asked says that git runs a program for its credentials; quiet knows programs
-// whose own files say what they run.
-func (r *Run) opaque(name string, asked bool, quiet func(command, string) bool) string {
+// opaque returns a program that may read the variable, "" if none does.
+func (r *Run) opaque(name string, mayRead func(command) bool) string {
 	for _, c := range r.cmds {
 		if c.sh != nil {
 			if c.sh.StripsEnv(name) || c.sh.Function || c.wraps(r) {
@@ -119,7 +117,7 @@ func (r *Run) opaque(name string, asked bool, quiet func(command, string) bool) 
 				continue // only redirections
 			}
 		}
-		if asked && (c.program == "git" || c.program == "go") || classOf(c.program, c.args) == opaque && !quiet(c, name) {
+		if mayRead(c) {
 			return c.name()
 		}
 	}
@@ -178,12 +176,12 @@ func (r *Run) writes(name string) []Write {
 		if u.Assign != "" {
 			continue // the command sees it by another name, which is tainted itself
 		}
-		r.sink(c, u, add)
+		r.sink(c, add)
 		// $( … ) hands its output to the command around it.
 		if c.In&shell.InSubst != 0 {
 			for _, x := range s.Commands {
 				if x != c && x.Start <= c.Start && c.End <= x.End && x != c.Parent {
-					r.sink(x, u, add)
+					r.sink(x, add)
 				}
 			}
 		}
@@ -203,9 +201,9 @@ func (r *Run) loose(u shell.Use, add func(Write)) {
 }
 
 // sink says what a command does with a value in its words.
-func (r *Run) sink(c *shell.Command, u shell.Use, add func(Write)) {
+func (r *Run) sink(c *shell.Command, add func(Write)) {
 	args := words(c.Args)
-	if w, ok := persists(c.Program, args, r.Text[u.Start:u.End]); ok {
+	if w, ok := persists(c.Program, args); ok {
 		if w.Hashed || !r.undone(c, w.file) {
 			add(Write{What: w.what, Hashed: w.Hashed, Unsure: w.unsure})
 		}
@@ -226,7 +224,7 @@ func (r *Run) sink(c *shell.Command, u shell.Use, add func(Write)) {
 			}
 		}
 		if c.PipeTo != nil && c.PipeTo != c {
-			r.sink(c.PipeTo, u, add)
+			r.sink(c.PipeTo, add)
 		}
 		return
 	}
@@ -262,8 +260,8 @@ func target(redir shell.Redir) string {
 // echoes reports programs whose output is what they are given.
 func echoes(program string) bool {
 	switch program {
-	case "echo", "printf", "cat", "tee", "envsubst", "base64", "tr", "cut", "head", "tail", "xargs", "awk", "sed", "rev", "sort", "xxd", "openssl":
-		return program != "sed"
+	case "echo", "printf", "cat", "tee", "envsubst", "base64", "tr", "cut", "head", "tail", "xargs", "awk", "rev", "sort", "xxd", "openssl":
+		return true
 	}
 	return false
 }
@@ -287,7 +285,7 @@ type persist struct {
 }
 
 // persists names commands that keep a credential that they are given.
-func persists(program string, args []string, use string) (persist, bool) {
+func persists(program string, args []string) (persist, bool) {
 	sub := subcommand(args)
 	joined := " " + strings.Join(args, " ") + " "
 	switch program {

@@ -53,11 +53,8 @@ func (r *Run) Source(start, end int) (int, int, bool) {
 	return 0, 0, false
 }
 
-// Body is the offset in the script's text where a command can be put first, and
-// whether it must end with a line end.
-func (r *Run) Body() (offset int, lines bool) {
-	return shell.BodyStart(r.Text), len(r.pieces) > 0 && r.pieces[0].raw
-}
+// Body is the offset in the script's text where a command can be put first.
+func (r *Run) Body() int { return shell.BodyStart(r.Text) }
 
 // readRun reads a RUN. Shells that are not understood leave Why.
 func readRun(in *dockerfile.Instruction) *Run {
@@ -177,7 +174,7 @@ func dialectOf(in *dockerfile.Instruction) shell.Dialect {
 func windows(s *dockerfile.Stage) bool {
 	line := s.Lineage()
 	base := strings.ToLower(line[len(line)-1].Base)
-	for _, w := range []string{"windows", "nanoserver", "servercore"} {
+	for _, w := range []string{"windows", "nanoserver", "servercore", "dotnet/framework"} {
 		if strings.Contains(base, w) {
 			return true
 		}
