@@ -3,39 +3,45 @@ package rewrite
 import (
 	"bytes"
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
 // masks hides values in everything that is printed: those that an analysis has seen,
-// wherever they stand, and whatever has a provider's form. Two values are told apart
-// by an ordinal of the run; a hash of a short password is guessed in a second.
+// wherever they stand, and whatever has a provider's form or stands behind a secret's
+// name. Two values are told apart by an ordinal of the run; a hash of a short password
+// is guessed in a second.
 type masks struct {
-	ordinal map[string]int    // effective value → its number
-	text2   map[string]string // text as it can stand in a file → what is shown
-	short   map[string]string // the same for texts too short to be replaced everywhere: only behind their names
-	sorted  []string
+	ordinal map[string]int // effective value → its number
+	known   map[string]mask
+	sorted  []mask // longest first, then by text: the same on every run
+}
+
+// mask is one text as it can stand in a file.
+type mask struct {
+	text, shown string
+	word        bool // only where no letter or digit follows: a short text behind its name
 }
 
 func newMasks() *masks {
-	return &masks{ordinal: map[string]int{}, text2: map[string]string{}, short: map[string]string{}}
+	return &masks{ordinal: map[string]int{}, known: map[string]mask{}}
 }
 
-// everywhere is the length from which a text is replaced wherever it stands.
+// everywhere is the length from which a secret is replaced wherever it stands.
 const everywhere = 6
 
 // add learns the values of one state.
 func (m *masks) add(st *state) {
 	for _, s := range st.secrets {
-		if s.Given {
-			least := everywhere
-			if detect.Variable(s.Name, s.Value.Reveal(), true) != detect.Exposed {
-				least = 1 << 20
-			}
-			m.learn(s.Name, s.Value.Reveal(), m.shown(s.Value.Reveal()), least)
+		for _, svc := range s.Builders {
+			m.arguments(svc)
 		}
 		for _, o := range s.Origins {
 			if o.Kind == flow.Copy || !o.Pair.HasValue || o.From != "" {
@@ -45,38 +51,92 @@ func (m *masks) add(st *state) {
 			if o.Value.Known() {
 				value = o.Value.Reveal()
 			}
-			if value == "" {
-				continue
-			}
-			shown := m.shown(value)
-			// A weak default or a placeholder is no secret elsewhere: "password" is a word.
-			least := everywhere
-			if !o.Value.Known() || detect.Variable(o.Pair.Name, value, true) != detect.Exposed {
-				least = 1 << 20
-			}
-			learn := func(text string) { m.learn(o.Pair.Name, text, shown, least) }
-			learn(value)
-			learn(o.Pair.Value.Text)
 			// The value as its bytes stand in the file, line by line where it is continued.
 			start, end := o.In.Span(o.Pair.Value.Start, o.Pair.Value.End)
-			for line := range bytes.Lines(s.File.Src[start:end]) {
-				line = bytes.TrimRight(bytes.TrimSpace(line), string(s.File.Escape))
-				learn(string(bytes.TrimSpace(line)))
+			raw := s.File.Src[start:end]
+			m.learn(o.Pair.Name, value, o.Pair.Value.Text, string(raw))
+			if bytes.IndexByte(raw, '\n') < 0 {
+				continue
 			}
-			for line := range strings.Lines(value) {
-				learn(strings.TrimRight(line, "\r\n"))
+			for line := range bytes.Lines(raw) {
+				line = bytes.TrimSpace(line)
+				if bytes.HasSuffix(line, []byte{s.File.Escape}) && len(line) > 1 {
+					m.keep(mask{text: string(line), shown: m.shown(value) + string(s.File.Escape)})
+				}
 			}
 		}
+	}
+	m.sort()
+}
+
+// arguments learns what a compose service passes under a secret's name.
+func (m *masks) arguments(svc *compose.Service) {
+	if svc.Build == nil {
+		return
+	}
+	for _, a := range svc.Build.Args {
+		if kind, _ := a.Source(); kind != compose.Literal || a.Value == "" || detect.Variable(a.Name, a.Value, true) == detect.No {
+			continue
+		}
+		m.learn(a.Name, a.Value, string(svc.File.Src[a.Start:a.End]))
+	}
+}
+
+// learn keeps a value and the texts that stand for it in files. A weak default or a
+// placeholder is no secret elsewhere ("password" is a word), and is kept behind its name.
+func (m *masks) learn(name, value string, texts ...string) {
+	if value == "" {
+		return
+	}
+	least := everywhere
+	if detect.Variable(name, value, true) != detect.Exposed && len(detect.Scan([]byte(value))) == 0 {
+		least = 1 << 20
+	}
+	shown := m.shown(value)
+	texts = append(texts, value, url.QueryEscape(value), url.PathEscape(value))
+	for _, t := range texts {
+		if i := strings.IndexAny(t, ":="); i > 0 && strings.Trim(t[:i], `"' -`) == name {
+			t = t[i+1:] // a whole argument: what counts stands behind the name
+		}
+		for line := range strings.Lines(t) {
+			m.text1(name, line, shown, least)
+		}
+		m.text1(name, t, shown, least)
+	}
+}
+
+func (m *masks) text1(name, text, shown string, least int) {
+	text = strings.Trim(strings.TrimSpace(text), `"'`)
+	switch {
+	case text == "" || strings.Trim(text, "*|>-") == "" || strings.HasPrefix(text, "$"):
+	case len(text) < least:
+		for _, sep := range []string{"=", ":-", " ", ": ", ":", `="`, `='`, ` "`, ` '`, `: "`, `: '`, `": `, `": "`} {
+			m.keep(mask{name + sep + text, name + sep + shown, true})
+		}
+	default:
+		m.keep(mask{text, shown, false})
+	}
+}
+
+func (m *masks) keep(x mask) {
+	if _, ok := m.known[x.text]; !ok {
+		m.known[x.text] = x
+	}
+}
+
+func (m *masks) sort() {
+	if len(m.sorted) == len(m.known) {
+		return
 	}
 	m.sorted = m.sorted[:0]
-	for t := range m.text2 {
-		m.sorted = append(m.sorted, t)
+	for _, x := range m.known {
+		m.sorted = append(m.sorted, x)
 	}
-	slices.SortFunc(m.sorted, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
+	slices.SortFunc(m.sorted, func(a, b mask) int {
+		if len(a.text) != len(b.text) {
+			return len(b.text) - len(a.text)
 		}
-		return strings.Compare(a, b)
+		return strings.Compare(a.text, b.text)
 	})
 }
 
@@ -90,28 +150,19 @@ func (m *masks) shown(value string) string {
 	return detect.Mask(value)
 }
 
-func (m *masks) learn(name, text, shown string, least int) {
-	text = strings.Trim(text, `"'`)
-	switch {
-	case text == "" || strings.Trim(text, "*") == "":
-	case len(text) < least:
-		for _, sep := range []string{"=", ":-", " ", ": ", ":", `="`, `='`, ` "`, `: "`, `: '`} {
-			m.short[name+sep+text] = name + sep + shown
-		}
-	default:
-		m.text2[text] = shown
-	}
-}
+// text masks a text of a file, line for line: it keeps its number of lines.
+func (m *masks) text(s string) string { return named(m.words(s)) }
 
-// text masks a text, line for line: it keeps its number of lines.
-func (m *masks) text(s string) string {
-	for _, t := range m.sorted {
-		if strings.Contains(s, t) {
-			s = strings.ReplaceAll(s, t, m.text2[t]+strings.Repeat("\n", strings.Count(t, "\n")))
+// words masks a text of our own, in which a name stands beside a word by chance.
+func (m *masks) words(s string) string {
+	for _, x := range m.sorted {
+		switch {
+		case !strings.Contains(s, x.text):
+		case x.word:
+			s = replaceWord(s, x.text, x.shown)
+		default:
+			s = strings.ReplaceAll(s, x.text, x.shown+strings.Repeat("\n", strings.Count(x.text, "\n")))
 		}
-	}
-	for t, shown := range m.short {
-		s = replaceWord(s, t, shown)
 	}
 	found := detect.Scan([]byte(s))
 	for i := len(found) - 1; i >= 0; i-- {
@@ -120,6 +171,39 @@ func (m *masks) text(s string) string {
 		s = s[:f.Start] + detect.Mask(old) + strings.Repeat("\n", strings.Count(old, "\n")) + s[f.End:]
 	}
 	return s
+}
+
+// behindName is a value behind a name in any of the forms that files have: NAME=value,
+// "NAME": "value", ENV NAME value, ${NAME:-value}. credentials is user:password where a
+// command takes it.
+var (
+	behindName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*)("?[ \t]*(?:[=:]|:[-=])[ \t]*["']?|[ \t]+["']?)([^\s"',;{}$()&|<>]+)`)
+	})
+	credentials = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`((?:-u|--user|--proxy-user)[= \t]*["']?[A-Za-z0-9_.@-]+:|echo[ \t]+["']?[a-z_][a-z0-9_-]*:)([^\s"'$|]+)`)
+	})
+)
+
+// named masks what stands behind a secret's name, whoever wrote it there.
+func named(s string) string {
+	s = behindName().ReplaceAllStringFunc(s, func(match string) string {
+		m := behindName().FindStringSubmatch(match)
+		if strings.HasPrefix(m[3], "***") || strings.Contains(m[3], "***") || detect.Name(m[1]) != detect.Secret || detect.Variable(m[1], m[3], true) < detect.Dummy {
+			return match
+		}
+		if !strings.ContainsAny(m[2], "=:") && (m[1] != strings.ToUpper(m[1]) || detect.Variable(m[1], m[3], true) != detect.Exposed) {
+			return match // words of a sentence
+		}
+		return m[1] + m[2] + detect.Mask(m[3])
+	})
+	return credentials().ReplaceAllStringFunc(s, func(match string) string {
+		m := credentials().FindStringSubmatch(match)
+		if strings.HasPrefix(m[1], "echo") && detect.Value("password", m[2]) < detect.Weak {
+			return match
+		}
+		return m[1] + "***"
+	})
 }
 
 // replaceWord replaces old where no letter or digit follows.

@@ -278,6 +278,13 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 }
 
 func (p *Plan) place(r Result, f *dockerfile.File) Result {
+	// A message names files and programs, and a value can be part of such a name.
+	r.Message, r.Reason = p.masks.words(r.Message), p.masks.words(r.Reason)
+	if r.Fix != nil {
+		told := *r.Fix
+		told.Title, told.Needs = p.masks.words(told.Title), p.masks.words(told.Needs)
+		r.Fix = &told
+	}
 	r.Line, r.Col = f.Position(r.Start)
 	start := r.Start - r.Col + 1
 	end := start

@@ -81,6 +81,9 @@ func (p *Plan) masked(c FileChange, text []byte) []byte {
 	if text == nil {
 		return nil
 	}
+	if c.secret() {
+		return []byte(p.masks.shown(string(text)))
+	}
 	return []byte(p.masks.text(string(text)))
 }
 
