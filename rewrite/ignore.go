@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func ignoreComments(f *dockerfile.File, in *dockerfile.Instruction) []ignoreComm
 	var out []ignoreComment
 	end := in.Start
 	for end > 0 {
-		start := strings.LastIndexByte(string(f.Src[:end-1]), '\n') + 1
+		start := bytes.LastIndexByte(f.Src[:end-1], '\n') + 1
 		line := strings.TrimSpace(string(f.Src[start:end]))
 		if !strings.HasPrefix(line, "#") {
 			break
@@ -43,6 +44,9 @@ func ignoreComments(f *dockerfile.File, in *dockerfile.Instruction) []ignoreComm
 
 // ignored reports whether a comment above one of the secret's origins leaves a finding alone.
 func ignored(f *dockerfile.File, secrets []*flow.Secret, x Finding) bool {
+	if !bytes.Contains(f.Src, []byte("unbake:ignore")) {
+		return false
+	}
 	at := func(in *dockerfile.Instruction) bool {
 		return slices.ContainsFunc(ignoreComments(f, in), func(c ignoreComment) bool {
 			return c.rule == x.Rule.ID && c.reason != ""
@@ -63,7 +67,7 @@ func ignored(f *dockerfile.File, secrets []*flow.Secret, x Finding) bool {
 
 // ignores finds ignore comments that lack their rule or their reason.
 func ignores(f *dockerfile.File) []Finding {
-	if !strings.Contains(string(f.Src), "unbake:ignore") {
+	if !bytes.Contains(f.Src, []byte("unbake:ignore")) {
 		return nil
 	}
 	var out []Finding

@@ -46,18 +46,35 @@ func NewWorkspace(disk fs.FS, list func() []string, tracked func(string) bool) *
 
 // Paths returns the project's files, those that fixes create included.
 func (w *Workspace) Paths() []string {
-	paths := slices.Clone(w.list())
+	paths := w.list()
+	var created []string
 	for p, c := range w.changed {
-		if c.old == nil && !slices.Contains(paths, p) {
-			paths = append(paths, p)
+		if _, found := slices.BinarySearch(paths, p); c.old == nil && !found {
+			created = append(created, p)
 		}
 	}
+	if len(created) == 0 {
+		return paths
+	}
+	paths = append(created, paths...)
 	slices.Sort(paths)
 	return paths
 }
 
 // Project is what stands around the Dockerfiles in this state.
 func (w *Workspace) Project() *flow.Project { return w.project }
+
+// Link reports whether a file or folder is a symbolic link on disk.
+func (w *Workspace) Link(name string) bool {
+	l, ok := w.disk.(interface {
+		Lstat(string) (fs.FileInfo, error)
+	})
+	if !ok {
+		return false
+	}
+	info, err := l.Lstat(name)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
 
 // Tracked reports whether git has the file.
 func (w *Workspace) Tracked(name string) bool { return w.tracked(name) }

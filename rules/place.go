@@ -104,42 +104,79 @@ func ignoreSecrets(p *rewrite.Pass, folder, file string) ([]rewrite.Change, stri
 			add(name, "/"+rel)
 		}
 	}
+	if why := takenBack(p.Workspace, folder); why != "" {
+		return nil, why
+	}
 	if in := p.Workspace.Needs(folder); in != nil {
 		return nil, at(in.File.Path, in.Line) + " copies " + folder + " into an image"
 	}
 	return changes, ""
 }
 
-// contexts returns the build contexts that can hold a path.
+// contexts returns the build contexts that can hold a path: the Dockerfile's, those of
+// compose that hold it, and, where something else builds images, the Dockerfile's own
+// folder and the root.
 func contexts(p *rewrite.Pass, name string) []string {
-	dirs, certain := p.Workspace.Project().Contexts(p.File.Path)
-	if !certain {
-		return dirs
+	project := p.Workspace.Project()
+	dirs, certain := project.Contexts(p.File.Path)
+	add := func(dir string) {
+		if _, ok := ignorefile.Inside(dir, name); ok && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
 	}
-	// Another Dockerfile's context may hold it too: the folders above that compose builds from.
-	for _, f := range p.Workspace.Project().Compose() {
+	for _, f := range project.Compose() {
 		for _, s := range f.Services {
-			if s.Build == nil || s.Build.Context == "" || slices.Contains(dirs, s.Build.Context) {
-				continue
-			}
-			if _, ok := ignorefile.Inside(s.Build.Context, name); ok {
-				dirs = append(dirs, s.Build.Context)
+			if s.Build != nil && s.Build.Context != "" {
+				add(s.Build.Context)
 			}
 		}
+	}
+	if certain && project.Callers().Builds {
+		add(path.Dir(p.File.Path))
+		add(".")
 	}
 	return dirs
 }
 
-// otherIgnoreFiles returns the X.dockerignore files of other Dockerfiles beside which
-// the context begins.
+// otherIgnoreFiles returns the X.dockerignore files of other Dockerfiles that can be
+// built with the context dir.
 func otherIgnoreFiles(p *rewrite.Pass, dir string) []string {
 	var out []string
 	for _, name := range p.Workspace.Paths() {
-		if path.Dir(name) == dir && strings.HasSuffix(name, ".dockerignore") && path.Base(name) != ".dockerignore" && name != p.File.Path+".dockerignore" {
+		own, ok := strings.CutSuffix(name, ".dockerignore")
+		if !ok || path.Base(own) == "" || path.Base(name) == ".dockerignore" || own == p.File.Path {
+			continue
+		}
+		if dirs, _ := p.Workspace.Project().Contexts(own); slices.Contains(dirs, dir) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// linked returns a file or folder on the way of the changes that is a link: nothing is
+// written through one.
+func linked(ws *rewrite.Workspace, changes []rewrite.Change) string {
+	for _, c := range changes {
+		for name := c.Path; name != "."; name = path.Dir(name) {
+			if ws.Link(name) {
+				return name + " is a symbolic link, which nothing is written through"
+			}
+		}
+	}
+	return ""
+}
+
+// takenBack returns a .gitignore below the root that takes ignored files back.
+func takenBack(ws *rewrite.Workspace, folder string) string {
+	for dir := folder; dir != "."; dir = path.Dir(dir) {
+		name := path.Join(dir, ".gitignore")
+		src, err := ws.ReadFile(name)
+		if err == nil && strings.Contains("\n"+string(src), "\n!") {
+			return name + " takes files back that are ignored: the value could come into git"
+		}
+	}
+	return ""
 }
 
 // ignoreLine returns the change that adds a line to an ignore file.

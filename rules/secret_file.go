@@ -188,6 +188,9 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	changes = append(changes, composed...)
 	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(edits)})
 
+	if why := linked(p.Workspace, changes); why != "" {
+		return nil, why
+	}
 	fix := &rewrite.Fix{
 		Title:   "mount " + s.Name + " where it is read",
 		Safety:  rewrite.Safe,

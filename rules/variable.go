@@ -93,6 +93,9 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, reason
 	}
 	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(m.edits)})
+	if why := linked(p.Workspace, changes); why != "" {
+		return nil, why
+	}
 	fix.Changes = changes
 	fix.Title = m.title()
 	fix.Safety = m.review()

@@ -206,6 +206,9 @@ func plan(cmd *cobra.Command, args []string, least rewrite.Safety, format string
 	return &report{p, root, cmd.OutOrStdout(), stderr, tty(stderr) && os.Getenv("NO_COLOR") == ""}, nil
 }
 
+// largest is the size of the largest file that is read: what is larger is none of ours.
+const largest = 64 << 20
+
 // files is what can be read below a root. A pipe or a device in its place is refused: opening it could wait for ever.
 type files struct{ root *os.Root }
 
@@ -215,6 +218,9 @@ func (f files) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	info, err := file.Stat()
+	if err == nil && info.Size() > largest && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("too large to be read, left alone")}
+	}
 	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("neither a file nor a folder, left alone")}
 	}
@@ -224,6 +230,9 @@ func (f files) Open(name string) (fs.File, error) {
 	}
 	return file, nil
 }
+
+// Lstat tells links from what they lead to.
+func (f files) Lstat(name string) (fs.FileInfo, error) { return f.root.Lstat(name) }
 
 func (f files) Stat(name string) (fs.FileInfo, error) { return f.root.Stat(name) }
 

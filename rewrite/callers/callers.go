@@ -24,6 +24,7 @@ type Mention struct {
 type Index struct {
 	Args    map[string][]Mention // build arguments that are passed, by name
 	Targets map[string][]Mention // stages that are built by name, in lower case
+	Builds  bool                 // something besides compose builds images
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.
@@ -34,9 +35,17 @@ func IsCaller(name string) bool {
 	base := strings.ToLower(path.Base(name))
 	switch path.Ext(base) {
 	case ".sh", ".bash", ".zsh", ".mk", ".hcl", ".groovy", ".ps1", ".cmd", ".bat", ".fish", ".just",
-		".yml", ".yaml", ".toml", ".tf":
+		".yml", ".yaml", ".toml", ".tf", ".py", ".rb", ".js", ".mjs", ".ts", ".go":
 		return true
+	case "":
+		return true // a script without an ending: its first line tells
 	}
+	return named(base)
+}
+
+// named reports the names of files that hold build commands, whatever their ending.
+func named(base string) bool {
+	base = strings.ToLower(base)
 	switch base {
 	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "docker-bake.json", "docker-bake.override.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
 		return true
@@ -82,16 +91,64 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		if err != nil || !info.Mode().IsRegular() || info.Size() > maxSize {
 			continue
 		}
-		if data, err := fs.ReadFile(fsys, p); err == nil {
+		data, err := fs.ReadFile(fsys, p)
+		if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
+			continue
+		}
+		x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
+			bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
+		if program(p) {
+			x.words(p, data)
+		} else {
 			x.read(p, data)
 		}
 	}
 	return x
 }
 
+// program reports files in which an argument's name is put together with the option: any
+// mention of a name counts there.
+func program(p string) bool {
+	switch path.Ext(strings.ToLower(p)) {
+	case ".py", ".rb", ".js", ".mjs", ".ts", ".go", ".groovy":
+		return true
+	}
+	return false
+}
+
+// words indexes every word of a program that passes build arguments.
+func (x *Index) words(p string, data []byte) {
+	if !passes(data) {
+		return
+	}
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		for w := range bytes.FieldsFuncSeq(line, func(c rune) bool {
+			return c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
+		}) {
+			x.arg(string(w), p, n)
+		}
+	}
+}
+
+// passes reports whether a text has a build argument's option at all.
+func passes(data []byte) bool {
+	for _, opt := range []string{"build-arg", "build_arg", "buildarg", "buildArg"} {
+		if bytes.Contains(data, []byte(opt)) {
+			return true
+		}
+	}
+	return false
+}
+
 func (x *Index) read(p string, data []byte) {
 	// Most files of these names build no image: look before reading line by line.
 	if !bytes.Contains(data, []byte("build")) && !bytes.Contains(data, []byte("args")) && !bytes.Contains(data, []byte("target")) {
+		return
+	}
+	if bytes.Contains(data, []byte("build-arg $")) || bytes.Contains(data, []byte("build-arg \"$")) || bytes.Contains(data, []byte("build-arg ${")) || bytes.Contains(data, []byte("build-arg=$")) {
+		x.words(p, data) // the name is a variable: whatever the file names may be passed
 		return
 	}
 	// Compose's form under another name is compose's form.
