@@ -173,12 +173,15 @@ func (m *masks) words(s string) string {
 	return s
 }
 
-// behindName is a value behind a name in any of the forms that files have: NAME=value,
+// A value stands behind a name in any of the forms that files have: NAME=value,
 // "NAME": "value", ENV NAME value, ${NAME:-value}. credentials is user:password where a
 // command takes it.
 var (
+	anyName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_.-]*`)
+	})
 	behindName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*)("?[ \t]*(?:[=:]|:[-=])[ \t]*["']?|[ \t]+["']?)([^\s"',;{}$()&|<>]+)`)
+		return regexp.MustCompile(`^("?[ \t]*(?:[=:]|:[-=])[ \t]*["']?|[ \t]+["']?)([^\s"',;{}$()&|<>]+)`)
 	})
 	credentials = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`((?:-u|--user|--proxy-user)[= \t]*["']?[A-Za-z0-9_.@-]+:|echo[ \t]+["']?[a-z_][a-z0-9_-]*:)([^\s"'$|]+)`)
@@ -187,17 +190,25 @@ var (
 
 // named masks what stands behind a secret's name, whoever wrote it there.
 func named(s string) string {
-	s = behindName().ReplaceAllStringFunc(s, func(match string) string {
-		m := behindName().FindStringSubmatch(match)
-		if strings.HasPrefix(m[3], "***") || strings.Contains(m[3], "***") || detect.Name(m[1]) != detect.Secret || detect.Variable(m[1], m[3], true) < detect.Dummy {
-			return match
+	var b strings.Builder
+	last := 0
+	for _, at := range anyName().FindAllStringIndex(s, -1) {
+		name := s[at[0]:at[1]]
+		if at[0] < last || detect.Name(name) != detect.Secret {
+			continue
 		}
-		if !strings.ContainsAny(m[2], "=:") && (m[1] != strings.ToUpper(m[1]) || detect.Variable(m[1], m[3], true) != detect.Exposed) {
-			return match // words of a sentence
+		m := behindName().FindStringSubmatch(s[at[1]:])
+		if m == nil || strings.Contains(m[2], "***") || detect.Variable(name, m[2], true) < detect.Dummy {
+			continue
 		}
-		return m[1] + m[2] + detect.Mask(m[3])
-	})
-	return credentials().ReplaceAllStringFunc(s, func(match string) string {
+		if !strings.ContainsAny(m[1], "=:") && (name != strings.ToUpper(name) || detect.Variable(name, m[2], true) != detect.Exposed) {
+			continue // words of a sentence
+		}
+		b.WriteString(s[last:at[1]] + m[1] + detect.Mask(m[2]))
+		last = at[1] + len(m[0])
+	}
+	b.WriteString(s[last:])
+	return credentials().ReplaceAllStringFunc(b.String(), func(match string) string {
 		m := credentials().FindStringSubmatch(match)
 		if strings.HasPrefix(m[1], "echo") && detect.Value("password", m[2]) < detect.Weak {
 			return match

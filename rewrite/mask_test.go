@@ -27,6 +27,7 @@ func TestNeverTold(t *testing.T) {
 		{"url in a context line", map[string]string{"Dockerfile": "FROM a\nENV URL=postgres://app:c4n4ryEXAMPLE7Qm2x@db.example.com/app\nARG API_TOKEN\nRUN ./x\n"}, []string{"c4n4ry", "7Qm2x"}},
 		{"sentinel default", map[string]string{"Dockerfile": "FROM a\nARG API_TOKEN=qzxwqzxw\nRUN echo $API_TOKEN\n"}, []string{"=qzxwqzxw"}},
 		{"readme", map[string]string{"Dockerfile": "FROM a AS b\nENV API_TOKEN=c4n4ry-EXAMPLE-7Qm2x\nRUN ./x\nFROM a\n", "README.md": "use c4n4ry-EXAMPLE-7Qm2x as token\n"}, []string{"c4n4ry", "7Qm2x"}},
+		{"context lines of others", map[string]string{"Dockerfile": "FROM a\n# old: API_TOKEN=c4n4ry-EXAMPLE-7Qm2x\nENV OTHER_TOKEN c4n4ry-EXAMPLE-8Qm2x\nLABEL api_password=c4n4ry-EXAMPLE-9Qm2x\nARG API_TOKEN\nRUN curl -u admin:c4n4ry-EXAMPLE-6Qm2x -H $API_TOKEN x\nRUN echo \"root:c4n4ry-EXAMPLE-5Qm2x\" | chpasswd\n"}, []string{"c4n4ry", "Qm2x"}},
 		{"a value that does not parse", map[string]string{"Dockerfile": "FROM a\nENV A=1 c4n4ry7Qm2x\n"}, []string{"c4n4ry", "7Qm2x"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
