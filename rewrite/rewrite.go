@@ -58,6 +58,7 @@ type state struct {
 	file     *dockerfile.File
 	secrets  []*flow.Secret
 	findings []Finding
+	wanted   *Finding // the first that was asked for, if one was
 }
 
 // Run looks at the Dockerfiles at paths (slash-separated, relative to the workspace)
@@ -76,7 +77,7 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 				if i >= len(paths) {
 					return
 				}
-				first[i], errs[i] = look(ws, paths[i], rules)
+				first[i], errs[i] = look(ws, paths[i], rules, nil)
 				if opts.Progress != nil {
 					opts.Progress(int(done.Add(1)), len(paths))
 				}
@@ -101,20 +102,21 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 			if st == nil || len(st.findings) == 0 {
 				continue
 			}
+			wanted := func(f Finding) bool { return pick(f, opts.Least, fixed, withdrawn) }
 			for {
-				st, err := look(ws, paths[i], rules)
+				st, err := look(ws, paths[i], rules, wanted)
 				if err != nil {
 					return nil, fmt.Errorf("after a fix: %w", err)
 				}
 				last[i] = st
 				plan.masks.add(st)
-				f, ok := pick(st, opts.Least, fixed, withdrawn)
-				if !ok {
+				f := st.wanted
+				if f == nil {
 					break
 				}
 				to, err := ws.With(f.Fix)
 				if err == nil {
-					err = sound(to, paths[i], st, f)
+					err = sound(to, paths[i], st, *f)
 				}
 				if err != nil {
 					withdrawn[f.key()] = fmt.Sprintf("the fix was withdrawn (%v); report this", err)
@@ -138,8 +140,8 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 	return plan, nil
 }
 
-// look reads a Dockerfile and asks every rule.
-func look(ws *Workspace, path string, rules []*Rule) (*state, error) {
+// look reads a Dockerfile and asks every rule; with wanted, until a finding is.
+func look(ws *Workspace, path string, rules []*Rule, wanted func(Finding) bool) (*state, error) {
 	src, err := ws.ReadFile(path)
 	if err != nil {
 		return nil, readError(path, err)
@@ -155,9 +157,14 @@ func look(ws *Workspace, path string, rules []*Rule) (*state, error) {
 	}
 	for _, r := range rules {
 		pass := &Pass{Rule: r, File: f, Secrets: st.secrets, Workspace: ws}
+		pass.enough = func() bool { return st.wanted != nil }
 		pass.report = func(x Finding) {
-			if !ignored(f, st.secrets, x) {
-				st.findings = append(st.findings, x)
+			if ignored(f, st.secrets, x) {
+				return
+			}
+			st.findings = append(st.findings, x)
+			if wanted != nil && st.wanted == nil && wanted(x) {
+				st.wanted = &x
 			}
 		}
 		r.Run(pass)
@@ -180,23 +187,21 @@ func readError(path string, err error) error {
 // key names a finding across the states of its file.
 func (f Finding) key() string { return f.Path + "\x00" + f.Key }
 
-// pick returns the first finding whose fix is safe enough and not made yet.
-func pick(st *state, least Safety, fixed map[string]*Fix, withdrawn map[string]string) (Finding, bool) {
-	for _, f := range st.findings {
-		if f.Fix == nil || f.Fix.Safety < least {
-			continue
-		}
-		if _, ok := withdrawn[f.key()]; ok {
-			continue
-		}
-		if _, ok := fixed[f.key()]; ok {
-			// Made, and found again: a rule that does not come to an end.
-			withdrawn[f.key()] = "the fix did not take it away; report this"
-			continue
-		}
-		return f, true
+// pick reports whether a finding's fix is to be made: it is safe enough, and neither
+// made yet nor withdrawn.
+func pick(f Finding, least Safety, fixed map[string]*Fix, withdrawn map[string]string) bool {
+	if f.Fix == nil || f.Fix.Safety < least {
+		return false
 	}
-	return Finding{}, false
+	if _, ok := withdrawn[f.key()]; ok {
+		return false
+	}
+	if _, ok := fixed[f.key()]; ok {
+		// Made, and found again: a rule that does not come to an end.
+		withdrawn[f.key()] = "the fix did not take it away; report this"
+		return false
+	}
+	return true
 }
 
 // sound is the check that every fix passes whatever its rule says: BuildKit reads the

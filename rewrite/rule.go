@@ -75,7 +75,12 @@ type Pass struct {
 	Secrets   []*flow.Secret
 	Workspace *Workspace
 	report    func(Finding)
+	enough    func() bool
 }
+
+// Enough reports that no further finding is wanted: one fix is made at a time, and what
+// the next one is, is asked of its result.
+func (p *Pass) Enough() bool { return p.enough() }
 
 // Report hands in a finding; Rule and Path are filled in.
 func (p *Pass) Report(f Finding) {

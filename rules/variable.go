@@ -28,6 +28,9 @@ type move struct {
 
 // report reports a variable with its fix, or with the reason why there is none.
 func report(p *rewrite.Pass, s *flow.Secret, message string) {
+	if p.Enough() {
+		return
+	}
 	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: message}
 	f.Start, f.End = pointAt(s)
 	fix, reason := moveVariable(p, s)

@@ -14,7 +14,7 @@ import (
 // Analyze returns the secrets of a Dockerfile, in the order of their first origins.
 func Analyze(f *dockerfile.File, p *Project) []*Secret {
 	a := &analysis{file: f, project: p, runs: map[*dockerfile.Instruction]*Run{},
-		asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
+		rows: map[string][]consumer{}, asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
 	secrets := a.variables()
 	secrets = append(secrets, a.copied()...)
 	sort.SliceStable(secrets, func(i, j int) bool {
@@ -27,9 +27,20 @@ type analysis struct {
 	file    *dockerfile.File
 	project *Project
 	runs    map[*dockerfile.Instruction]*Run
+	rows    map[string][]consumer            // by consumers
 	asked   map[*dockerfile.Instruction]bool // by asks
 	written map[string]bool                  // by textual
 	inTree  map[string]bool                  // by mentionedInContext
+}
+
+// consumers returns the rows of the table for a variable.
+func (a *analysis) consumers(name string) []consumer {
+	rows, ok := a.rows[name]
+	if !ok {
+		rows = rowsOf(name)
+		a.rows[name] = rows
+	}
+	return rows
 }
 
 func (a *analysis) run(in *dockerfile.Instruction) *Run {
@@ -310,7 +321,7 @@ func (a *analysis) builders(s *Secret, g *group) {
 func (a *analysis) exposure(s *Secret, g *group) {
 	s.BuildOnly = true
 	for n := range g.names {
-		if isEnv(g, n) && !buildOnly(n) {
+		if isEnv(g, n) && !buildOnly(a.consumers(n)) {
 			s.BuildOnly = false
 		}
 	}

@@ -174,7 +174,7 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 func (a *analysis) tokenForNPM() bool {
 	for _, in := range a.file.Instructions {
 		for _, m := range in.Mounts() {
-			if m.Type == "secret" && (npmReads(m.Opts["env"]) || npmReads(m.Opts["id"])) {
+			if m.Type == "secret" && (a.npmReads(m.Opts["env"]) || a.npmReads(m.Opts["id"])) {
 				return true
 			}
 		}
@@ -182,7 +182,7 @@ func (a *analysis) tokenForNPM() bool {
 			continue
 		}
 		for _, p := range in.Pairs() {
-			if npmReads(p.Name) && detect.Name(p.Name) == detect.Secret {
+			if a.npmReads(p.Name) && detect.Name(p.Name) == detect.Secret {
 				return true
 			}
 		}
@@ -190,8 +190,8 @@ func (a *analysis) tokenForNPM() bool {
 	return false
 }
 
-func npmReads(name string) bool {
-	ok, _ := reads(name, "npm", []string{"ci"})
+func (a *analysis) npmReads(name string) bool {
+	ok, _ := reads(a.consumers(name), "npm", []string{"ci"})
 	return ok
 }
 

@@ -25,7 +25,7 @@ func (a *analysis) known(r *Run, name string) string {
 				named = named || dockerfile.MentionsName(string(data), name)
 			}
 		}
-		ok, configured := reads(name, strings.TrimPrefix(c.program, "./"), c.args)
+		ok, configured := reads(a.consumers(name), strings.TrimPrefix(c.program, "./"), c.args)
 		if named || ok && !(configured && seen && !a.textual(name)) {
 			return c.program
 		}
@@ -61,7 +61,7 @@ func configures(c command) []string {
 // quiet reports whether a program that may run a project's own code runs none here, as
 // the project's files say. A file that is not there to be read says nothing.
 func (a *analysis) quiet(c command, name string) bool {
-	if buildOnly(name) && fetches(c) {
+	if fetches(c) && buildOnly(a.consumers(name)) {
 		return true // bundler's credential is nothing to npm
 	}
 	if a.mentionedInContext(name) {

@@ -12,6 +12,9 @@ import (
 // mentions reports whether the RUN's text holds the name, comments left out, and text
 // that is only printed: echo '${T}' > .npmrc reads nothing.
 func (r *Run) mentions(name string) bool {
+	if !strings.Contains(r.Text, name) {
+		return false
+	}
 	if r.Script == nil {
 		// No shell expands $T in the exec form: a program may still be told the name.
 		text := strings.NewReplacer("${"+name+"}", "", "$"+name, "").Replace(r.Text)

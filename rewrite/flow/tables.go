@@ -116,13 +116,21 @@ func classOf(program string, args []string) class {
 	return opaque
 }
 
-// reads reports whether a program is known to read a variable, and whether only by
-// what its configuration file says.
-func reads(name, program string, args []string) (ok, configured bool) {
+// rowsOf returns the rows of consumers.tsv for a variable.
+func rowsOf(name string) []consumer {
+	var out []consumer
 	for _, c := range consumers() {
-		if !c.names.MatchString(name) {
-			continue
+		if c.names.MatchString(name) {
+			out = append(out, c)
 		}
+	}
+	return out
+}
+
+// reads reports whether a program is known to read the variable of these rows, and
+// whether only by what its configuration file says.
+func reads(rows []consumer, program string, args []string) (ok, configured bool) {
+	for _, c := range rows {
 		for _, p := range c.programs {
 			if p.matches(program, args) {
 				if !c.config {
@@ -135,12 +143,7 @@ func reads(name, program string, args []string) (ok, configured bool) {
 	return ok, configured
 }
 
-// buildOnly reports whether a variable belongs to build tools alone.
-func buildOnly(name string) bool {
-	for _, c := range consumers() {
-		if c.build && c.names.MatchString(name) {
-			return true
-		}
-	}
-	return false
+// buildOnly reports whether the variable of these rows belongs to build tools alone.
+func buildOnly(rows []consumer) bool {
+	return slices.ContainsFunc(rows, func(c consumer) bool { return c.build })
 }
