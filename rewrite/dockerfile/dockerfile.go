@@ -55,6 +55,8 @@ type Instruction struct {
 	at   []int // at[i] is the offset in Src of Text[i]; at[len(Text)] the end of the last byte
 	json bool
 	args []string // BuildKit's arguments, in its reading
+
+	mounts []Mount // by Mounts, once
 }
 
 // Word is a piece of an instruction's logical line.

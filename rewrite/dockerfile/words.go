@@ -233,10 +233,14 @@ type Mount struct {
 
 // Mounts returns the mounts of a RUN in order.
 func (in *Instruction) Mounts() []Mount {
-	if in.Name != "run" {
-		return nil
+	if in.Name == "run" && in.mounts == nil {
+		in.mounts = in.readMounts()
 	}
-	var mounts []Mount
+	return in.mounts
+}
+
+func (in *Instruction) readMounts() []Mount {
+	mounts := []Mount{}
 	for _, f := range in.Flags {
 		v, ok := strings.CutPrefix(unquoteFlag(f.Text, in.File.Escape), "--mount=")
 		if !ok {
