@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 	"sort"
@@ -325,6 +326,11 @@ func (a *analysis) exposure(s *Secret, g *group) {
 			s.BuildOnly = false
 		}
 	}
+	if s.HasEnv() {
+		if by := a.builtOn(s); by != "" {
+			s.doubt(nil, by+" builds on this image, and may read it there")
+		}
+	}
 	for _, o := range s.Origins {
 		if o.Kind != Env || o.In.Stage == nil {
 			continue
@@ -342,6 +348,34 @@ func (a *analysis) exposure(s *Secret, g *group) {
 			}
 		}
 	}
+}
+
+// builtOn returns another Dockerfile of the project whose FROM names the image that a
+// compose service makes of this one.
+func (a *analysis) builtOn(s *Secret) string {
+	for _, svc := range s.Builders {
+		name, _, _ := strings.Cut(svc.Image, ":")
+		if name == "" {
+			continue
+		}
+		for _, p := range a.project.Paths() {
+			lower := strings.ToLower(path.Base(p))
+			if p == a.file.Path || !strings.HasPrefix(lower, "dockerfile") && !strings.HasSuffix(lower, ".dockerfile") {
+				continue
+			}
+			src, err := fs.ReadFile(a.project.FS, p)
+			if err != nil || !strings.Contains(string(src), name) {
+				continue
+			}
+			if f, err := dockerfile.Parse(p, src); err == nil && slices.ContainsFunc(f.Stages, func(st *dockerfile.Stage) bool {
+				base, _, _ := strings.Cut(st.Base, ":")
+				return base == name
+			}) {
+				return p
+			}
+		}
+	}
+	return ""
 }
 
 func isEnv(g *group, name string) bool {
