@@ -12,8 +12,9 @@ import (
 )
 
 // composeChanges returns the changes of the compose files that build the Dockerfile.
-// drop names arguments that go; def is the secret that comes, for the services that had
-// one of them or, with always, for every service.
+// drop names arguments that go; id is the secret that comes, with its value in file or
+// from the variable that was passed, for the services that had one of them or, with
+// always, for every service. reason says why it cannot be done.
 func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file string, always bool) (changes []rewrite.Change, reason string) {
 	type part struct {
 		file *compose.File

@@ -58,7 +58,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	fix := &rewrite.Fix{}
 	var changes []rewrite.Change
 	file := ""
-	if s.Value.Known() && s.Value.Reveal() != "" && m.def == "" {
+	if s.Value.Known() && s.Value.Reveal() != "" && (s.Given || s.Verdict == detect.Exposed) {
 		pl, reason := placeFor(p, s)
 		if reason != "" {
 			return nil, reason
