@@ -136,6 +136,10 @@ func (in *Instruction) deleteRun(all []Word, first, last int) []edit.Edit {
 		next, _ := in.Span(all[last+1].Start, all[last+1].End)
 		if eol := bytes.IndexByte(src[end:next], '\n'); eol >= 0 {
 			// The next word stands on a line of its own.
+			if alone && next == end+eol+1 {
+				// The next word begins its line: the blank that parts it from what stands before is this line's.
+				return []edit.Edit{{Start: start, End: end}}
+			}
 			if alone {
 				return []edit.Edit{{Start: in.commentAbove(lineStart, all[first:last+1]), End: end + eol + 1}}
 			}

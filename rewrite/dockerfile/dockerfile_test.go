@@ -38,6 +38,7 @@ var seeds = []string{
 	"FROM a\nRUN --network=none  --\n",
 	"FROM a\nRUN\u0085--x y\n",
 	"onBuild",
+	"FROM 0\nENV\\\n 0= \\\n0=",
 	"FROM 0\nRUN --mount=0\\\n\v0",
 	"FROM 0\nENV 0=\\00000\\\n   \n 0=\\",
 	"FROM a\nENV 00=0000 \\ \\",

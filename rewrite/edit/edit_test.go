@@ -158,8 +158,8 @@ func reverse(t *testing.T, old, new []byte) {
 			after.WriteString(text)
 		}
 	}
-	// With fewer lines than the context all of the file is in the hunks.
-	if bytes.Count(old, []byte("\n")) <= context && (before.String() != string(old) || after.String() != string(new)) {
+	// With no more lines than the context all of the file is in the hunks.
+	if bytes.Count(old, []byte("\n")) < context && (before.String() != string(old) || after.String() != string(new)) {
 		t.Fatalf("the diff is not of these files\n%q\n%q\n%s", old, new, d)
 	}
 }

@@ -201,7 +201,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 func files(cmd command) int {
 	n := 0
 	for i, a := range cmd.args {
-		if strings.HasPrefix(a, "-") || i == 0 && (cmd.program == "chmod" || cmd.program == "chown") {
+		if strings.HasPrefix(a, "-") && a != "-" || i == 0 && (cmd.program == "chmod" || cmd.program == "chown") {
 			continue
 		}
 		n++
