@@ -100,7 +100,9 @@ func values(s *flow.Secret) []string {
 		out = append(out, s.Value.Reveal())
 	}
 	for _, o := range s.Origins {
-		if o.Value.Known() && detect.Variable(o.Pair.Name, o.Value.Reveal(), true) == detect.Exposed {
+		if o.Kind == flow.Literal && s.Verdict == detect.Exposed {
+			out = append(out, o.Value.Reveal())
+		} else if o.Value.Known() && detect.Variable(o.Pair.Name, o.Value.Reveal(), true) == detect.Exposed {
 			out = append(out, o.Value.Reveal())
 		}
 	}

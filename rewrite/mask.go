@@ -44,6 +44,10 @@ func (m *masks) add(st *state) {
 			m.arguments(svc)
 		}
 		for _, o := range s.Origins {
+			if o.Kind == flow.Literal {
+				m.literal(s, o)
+				continue
+			}
 			if o.Kind == flow.Copy || !o.Pair.HasValue || o.From != "" {
 				continue
 			}
@@ -67,6 +71,31 @@ func (m *masks) add(st *state) {
 		}
 	}
 	m.sort()
+}
+
+// literal learns a value in the text of an instruction. A weak one is a word like any
+// other elsewhere, and is kept behind what names it.
+func (m *masks) literal(s *flow.Secret, o flow.Origin) {
+	value, src := o.Value.Reveal(), s.File.Src
+	raw := string(src[o.At.Start:o.At.End])
+	if s.Verdict != detect.Exposed {
+		if o.Label.End <= o.At.Start && bytes.IndexByte(src[o.Label.Start:o.At.End], '\n') < 0 {
+			m.keep(mask{string(src[o.Label.Start:o.At.End]), string(src[o.Label.Start:o.At.Start]) + m.shown(value), true})
+		}
+		return
+	}
+	moved, _ := strings.CutPrefix(s.Value.Reveal(), "Basic ") // user and password, as a header has them
+	for _, t := range []string{value, raw, moved, url.QueryEscape(value), url.PathEscape(value)} {
+		shown := m.shown(value)
+		for line := range strings.Lines(t) {
+			if line = strings.Trim(strings.TrimSpace(line), "\\`"); len(line) >= everywhere {
+				m.keep(mask{line, shown, false})
+			}
+		}
+		if len(t) >= everywhere {
+			m.keep(mask{t, shown, false})
+		}
+	}
 }
 
 // arguments learns what a compose service passes under a secret's name.

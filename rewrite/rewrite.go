@@ -162,6 +162,9 @@ func look(ws *Workspace, path string, rules []*Rule, wanted func(Finding) bool) 
 			if ignored(f, st.secrets, x) {
 				return
 			}
+			if x.Fix != nil && x.Fix.Then != nil {
+				x.Fix, x.Reason = complete(ws, f, x.Fix)
+			}
 			st.findings = append(st.findings, x)
 			if wanted != nil && st.wanted == nil && wanted(x) {
 				st.wanted = &x

@@ -53,6 +53,11 @@ type Fix struct {
 	Changes []Change
 	Passes  []Passed // what the build must be given from now on
 	Rotate  []string // secrets whose value was known to whoever could read the file
+
+	// Then is asked of the result, and its finding of that key is fixed in the same
+	// transaction; where it cannot be, there is no fix at all.
+	Then    *Rule
+	ThenKey string
 }
 
 // Passed is one secret that the build command must pass.

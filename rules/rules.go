@@ -15,5 +15,7 @@ func All() []*rewrite.Rule {
 		secretArg,
 		unusedArg,
 		secretFile,
+		secretLiteral,
+		secretWritten,
 	}
 }

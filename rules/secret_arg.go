@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
@@ -44,13 +45,18 @@ Standards: CIS Docker Benchmark 4.10, CWE-522, NIST SP 800-190 4.1.4.`,
 			After:  "# syntax=docker/dockerfile:1\nFROM alpine\nRUN --mount=type=secret,id=API_TOKEN if [ -f /run/secrets/API_TOKEN ]; then export API_TOKEN=\"$(cat /run/secrets/API_TOKEN)\"; fi; if [ -n \"${API_TOKEN+x}\" ]; then echo set; fi\n",
 		},
 		{
-			Name:   "a command that writes it is left alone",
-			Before: "FROM node:20\nARG NPM_TOKEN\nRUN npm config set //registry.example.com/:_authToken $NPM_TOKEN\nRUN npm ci\n",
+			Name:   "a command that writes it moves to the RUN that reads the file",
+			Before: "FROM node:20\nARG NPM_TOKEN\nWORKDIR /app\nCOPY package.json ./\nRUN echo \"//registry.example.com/:_authToken=$NPM_TOKEN\" > .npmrc\nRUN npm ci\nRUN rm .npmrc\n",
+			After:  "# syntax=docker/dockerfile:1\nFROM node:20\nWORKDIR /app\nCOPY package.json ./\nRUN --mount=type=secret,id=NPM_TOKEN,env=NPM_TOKEN \\\n    echo \"//registry.example.com/:_authToken=$NPM_TOKEN\" > .npmrc && \\\n    npm ci && \\\n    rm -f .npmrc\n",
+		},
+		{
+			Name:   "a command that writes it for the running container is left alone",
+			Before: "FROM python:3.12\nARG API_TOKEN\nRUN echo \"token = $API_TOKEN\" > /etc/shop.ini\nCMD [\"python\", \"-m\", \"shop\"]\n",
 		},
 	},
 	Run: func(p *rewrite.Pass) {
 		for _, s := range p.Secrets {
-			if s.Copied != nil || s.HasEnv() || s.Verdict == detect.Contract || unread(s) {
+			if s.Copied != nil || s.Origins[0].Kind == flow.Mount || s.Origins[0].Kind == flow.Literal || s.HasEnv() || s.Verdict == detect.Contract || unread(s) {
 				continue
 			}
 			report(p, s, s.Name+" is a build argument: its value stays in the history of the image")

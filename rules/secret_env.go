@@ -54,7 +54,7 @@ tok-c4n4ry-EXAMPLE-7Qm2x
 	},
 	Run: func(p *rewrite.Pass) {
 		for _, s := range p.Secrets {
-			if s.Copied != nil || !s.HasEnv() && s.Verdict != detect.Contract {
+			if s.Copied != nil || s.Origins[0].Kind == flow.Mount || s.Origins[0].Kind == flow.Literal || !s.HasEnv() && s.Verdict != detect.Contract {
 				continue
 			}
 			switch s.Verdict {

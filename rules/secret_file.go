@@ -153,6 +153,13 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		}
 		edits = append(edits, r.In.AddFlags(flag+rights+",required=true"))
 	}
+	for _, c := range c.Moves {
+		start, end, ok := c.Run.Source(c.Command.Start, c.Command.Start+len("mv"))
+		if !ok || c.Run.Exec != nil || c.Run.Text[c.Command.Start:c.Command.Start+len("mv")] != "mv" {
+			return nil, fmt.Sprintf("line %d: mv moves it, which a mount does not let it", c.In.Line)
+		}
+		edits = append(edits, edit.Edit{Start: start, End: end, New: "cp"})
+	}
 	removed, reason := withoutSource(p.File, s)
 	if reason != "" {
 		return nil, reason
@@ -195,6 +202,9 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		Safety:  rewrite.Safe,
 		Changes: changes,
 		Passes:  []rewrite.Passed{{ID: s.ID, File: file}},
+	}
+	if c.Passed {
+		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
 	var needs []string
 	lower := func(format string, args ...any) {

@@ -26,7 +26,7 @@ Safe. Left alone when another caller passes the argument: it must stop first.`,
 	},
 	Run: func(p *rewrite.Pass) {
 		for _, s := range p.Secrets {
-			if s.Copied == nil && !s.HasEnv() && s.Verdict != detect.Contract && unread(s) {
+			if s.Copied == nil && s.Origins[0].Kind != flow.Mount && s.Origins[0].Kind != flow.Literal && !s.HasEnv() && s.Verdict != detect.Contract && unread(s) {
 				report(p, s, s.Name+" is a build argument that nothing reads")
 			}
 		}

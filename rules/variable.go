@@ -31,7 +31,7 @@ func report(p *rewrite.Pass, s *flow.Secret, message string) {
 	if p.Enough() {
 		return
 	}
-	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: message}
+	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: message + alsoLiteral(s)}
 	f.Start, f.End = pointAt(s)
 	fix, reason := moveVariable(p, s)
 	f.Fix, f.Reason = fix, reason
@@ -42,8 +42,11 @@ func report(p *rewrite.Pass, s *flow.Secret, message string) {
 // file's.
 func pointAt(s *flow.Secret) (start, end int) {
 	o := s.Origins[0]
-	if o.Kind == flow.Copy {
+	switch o.Kind {
+	case flow.Copy:
 		return o.In.Span(o.Path.Start, o.Path.End)
+	case flow.Literal:
+		return o.Label.Start, o.Label.End
 	}
 	return o.In.Span(o.Pair.Start, o.Pair.Start+len(o.Pair.Name))
 }
@@ -104,6 +107,9 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if id != "" {
 		fix.Passes = []rewrite.Passed{{ID: id, File: file}}
 	}
+	if len(s.Written) > 0 {
+		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(id)
+	}
 	return fix, ""
 }
 
@@ -111,7 +117,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 func names(s *flow.Secret) []string {
 	var out []string
 	for _, o := range s.Origins {
-		if !slices.Contains(out, o.Pair.Name) {
+		if o.Kind != flow.Literal && !slices.Contains(out, o.Pair.Name) {
 			out = append(out, o.Pair.Name)
 		}
 	}
@@ -133,7 +139,8 @@ func (m *move) refuse() string {
 		return fmt.Sprintf("line %d: %s, which no mount can serve", u.In.Line, u.What)
 	}
 	for _, w := range s.Writes {
-		if !w.Hashed && !w.Unsure {
+		// A file that the secret is written to is the next rule's part of the fix.
+		if !w.Hashed && !w.Unsure && w.How == flow.Elsewhere {
 			return fmt.Sprintf("line %d: %s, where a mount does not help", w.In.Line, w.What)
 		}
 	}
@@ -263,6 +270,9 @@ func (m *move) remove() string {
 	byIn := map[*dockerfile.Instruction][]dockerfile.Word{}
 	var order []*dockerfile.Instruction
 	for _, o := range m.s.Origins {
+		if o.Kind == flow.Literal {
+			continue
+		}
 		if byIn[o.In] == nil {
 			order = append(order, o.In)
 		}
@@ -285,13 +295,16 @@ func (m *move) remove() string {
 		m.edits = append(m.edits, edits...)
 	}
 	m.edits = append(m.edits, m.p.File.Delete(whole...)...)
-	return ""
+	return m.substitute()
 }
 
 func (m *move) title() string {
 	s := m.s
 	if len(s.Readers) == 0 {
 		return "remove " + s.Name
+	}
+	if len(s.Written) > 0 {
+		return "mount " + s.Name + " as a secret"
 	}
 	var lines []string
 	for _, r := range s.Readers {
@@ -340,7 +353,9 @@ func (m *move) review() rewrite.Safety {
 		lower("check that %s (%s%s) needs %s: drop the mount where it does not", program, line, strings.Join(lines[program], ", "), s.Name)
 	}
 	for _, w := range s.Writes {
-		lower("line %d: %s", w.In.Line, w.What)
+		if w.Hashed || w.Unsure {
+			lower("line %d: %s", w.In.Line, w.What)
+		}
 	}
 	for _, o := range s.Origins {
 		if o.Kind == flow.Env && o.In.Stage != nil && slices.Contains(m.p.File.Final().Lineage(), o.In.Stage) {

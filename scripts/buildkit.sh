@@ -95,6 +95,7 @@ run() {
 		--containerd-worker=false \
 		--oci-worker=true \
 		--oci-worker-binary=runc \
+		--oci-worker-net=host \
 		--cdi-disabled
 }
 

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,11 +28,14 @@ import (
 	"time"
 )
 
-// buildkit is a BuildKit daemon of our own, with a base image on disk: builds need no network and no registry.
+// buildkit is a BuildKit daemon of our own, with a base image on disk: builds need no network and no registry. It has a
+// network of its own too, with nothing on it but loopback: what a build reaches there is a listener of the test.
 type buildkit struct {
 	buildctl string // path of the client
 	addr     string
 	base     *baseImage
+	inside   chan func() // runs what it is sent in the daemon's network
+	servers  atomic.Int32
 }
 
 // startBuildkit starts the daemon for the length of the test. Where that cannot be, the test is skipped, and fails
@@ -64,6 +70,7 @@ func startBuildkit(t *testing.T) *buildkit {
 		buildctl: filepath.Join(strings.TrimSpace(string(programs)), "buildctl"),
 		addr:     "unix://" + filepath.Join(dir, "buildkitd.sock"),
 		base:     base,
+		inside:   make(chan func()),
 	}
 
 	log, err := os.Create(filepath.Join(dir, "buildkitd.log"))
@@ -73,17 +80,40 @@ func startBuildkit(t *testing.T) *buildkit {
 	daemon := exec.Command(script, "run", dir)
 	daemon.Stdout, daemon.Stderr = log, log
 	// A panic or a time-out leaves no chance to clean up: the kernel then ends the daemon with us. It watches the
-	// thread that started it, so one goroutine keeps that thread until the daemon is gone.
+	// thread that started it, so one goroutine keeps that thread until the daemon is gone. The thread is in the
+	// daemon's network, and is never unlocked: no other goroutine gets it.
 	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
-		started <- daemon.Start()
-		daemon.Wait()
-		close(ended)
+		if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+			started <- fmt.Errorf("a network of its own: %w", err)
+			return
+		}
+		if out, err := exec.Command("busybox", "ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+			started <- fmt.Errorf("loopback: %w\n%s", err, out)
+			return
+		}
+		err := daemon.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		go func() {
+			daemon.Wait()
+			close(ended)
+		}()
+		for {
+			select {
+			case f := <-b.inside:
+				f()
+			case <-ended:
+				return
+			}
+		}
 	}()
 	if err := <-started; err != nil {
-		t.Fatal(err)
+		cannot("buildkitd does not start here: %v", err)
 	}
 	t.Cleanup(func() {
 		daemon.Process.Signal(syscall.SIGTERM)
@@ -123,10 +153,21 @@ func startBuildkit(t *testing.T) *buildkit {
 	return b
 }
 
+// listen listens at an address that builds can reach.
+func (b *buildkit) listen(addr string) (l net.Listener, err error) {
+	done := make(chan struct{})
+	b.inside <- func() {
+		l, err = net.Listen("tcp", addr)
+		close(done)
+	}
+	<-done
+	return l, err
+}
+
 // scratch is a folder for the length of the test, in memory where there is plenty: builds then take half the time.
 func scratch(t *testing.T) string {
 	t.Helper()
-	const memory, plenty = "/dev/shm", 2 << 30
+	const memory, plenty = "/dev/shm", 8 << 30
 	var free syscall.Statfs_t
 	if err := syscall.Statfs(memory, &free); err != nil || free.Bavail*uint64(free.Bsize) < plenty {
 		return t.TempDir()
@@ -152,12 +193,14 @@ type request struct {
 	secrets    []string          // as in --secret
 	env        map[string]string // of the client, where --secret id=NAME finds NAME
 	from       source            // what every FROM of an image means
+	hosts      string            // of which address NAME=ADDRESS,… are names
 }
 
 // source is an image in an OCI layout on disk.
 type source struct {
 	layout   string
 	manifest string // digest
+	base     *baseImage
 }
 
 // image is what a build made: an OCI layout, and the file system that a container would see.
@@ -165,7 +208,7 @@ type image struct {
 	source
 	files  map[string]file
 	config map[string]any    // the image's "config": Env, Cmd, User …
-	blobs  map[string][]byte // by file name: the digest without its kind
+	blobs  map[string][]byte // by file name: the digest without its kind; without the base's layer
 }
 
 // file is one entry of an image's file system. Times are left out: no two builds agree on them.
@@ -174,8 +217,14 @@ type file struct {
 	Type     byte  // as in a tar header
 	UID, GID int
 	Link     string
-	Content  string
+	Sum      [sha256.Size]byte // of the content
+	Content  string            // "" for what is as in the base
 	Xattrs   string
+}
+
+func (f file) equals(g file) bool {
+	f.Content, g.Content = "", ""
+	return f == g
 }
 
 // build makes an image in out. The error holds the end of what the builder said.
@@ -198,7 +247,11 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 	if err := os.WriteFile(policyFile, policy, 0o644); err != nil {
 		return nil, err
 	}
-	layout, exported := filepath.Join(out, "layout"), filepath.Join(out, "files.tar")
+	layout := filepath.Join(out, "layout")
+	// The base's layer may be large: what is there already is not exported again.
+	if err := r.from.base.link(layout); err != nil {
+		return nil, err
+	}
 	args := []string{
 		"--addr", b.addr, "build", "--progress=plain", "--frontend=dockerfile.v0",
 		"--local", "context=" + r.dir,
@@ -210,10 +263,12 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 		"--oci-layout", "base=" + r.from.layout,
 		"--source-policy-file", policyFile,
 		"--output", "type=oci,tar=false,compression=uncompressed,force-compression=true,dest=" + layout,
-		"--output", "type=tar,dest=" + exported,
 	}
 	for _, arg := range r.buildArgs {
 		args = append(args, "--opt", "build-arg:"+arg)
+	}
+	if r.hosts != "" {
+		args = append(args, "--opt", "add-hosts="+r.hosts)
 	}
 	for _, secret := range r.secrets {
 		args = append(args, "--secret", secret)
@@ -226,11 +281,11 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 	if said, err := client.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w:\n%s", err, lastLines(string(said), 25))
 	}
-	return readImage(layout, exported)
+	return readImage(layout, r.from.base)
 }
 
-func readImage(layout, exported string) (*image, error) {
-	img := &image{source: source{layout: layout}, files: map[string]file{}, blobs: map[string][]byte{}}
+func readImage(layout string, base *baseImage) (*image, error) {
+	img := &image{source: source{layout: layout, base: base}, files: maps.Clone(base.files), blobs: map[string][]byte{}}
 	err := filepath.WalkDir(layout, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -257,6 +312,7 @@ func readImage(layout, exported string) (*image, error) {
 	type manifest struct {
 		Manifests []descriptor
 		Config    descriptor
+		Layers    []descriptor
 	}
 	var at manifest
 	if err := json.Unmarshal(img.blobs["index.json"], &at); err != nil {
@@ -280,26 +336,61 @@ func readImage(layout, exported string) (*image, error) {
 	}
 	img.config = config.Config
 
-	f, err := os.Open(exported)
-	if err != nil {
-		return nil, err
+	for _, layer := range at.Layers {
+		if layer.Digest == base.layer {
+			continue
+		}
+		content, ok := img.blobs[strings.TrimPrefix(layer.Digest, "sha256:")]
+		if !ok {
+			return nil, fmt.Errorf("%s: no layer %s", layout, layer.Digest)
+		}
+		if err := apply(img.files, bytes.NewReader(content), true); err != nil {
+			return nil, err
+		}
 	}
-	defer f.Close()
-	for entries := tar.NewReader(f); ; {
-		h, err := entries.Next()
+	return img, nil
+}
+
+// apply puts a layer on top of files, as the OCI image specification says: an entry takes the place of what is there, a
+// folder of a folder leaves what is in it, and an empty file with the prefix .wh. takes away.
+func apply(files map[string]file, layer io.Reader, keepContent bool) error {
+	below := func(dir string) {
+		maps.DeleteFunc(files, func(path string, _ file) bool { return strings.HasPrefix(path, dir) })
+	}
+	var gone []string // of the layers below: what this layer has itself stays
+	entries := map[string]file{}
+	for r := tar.NewReader(layer); ; {
+		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, err
-		}
-		content, err := io.ReadAll(entries)
-		if err != nil {
-			return nil, err
+			return err
 		}
 		path := strings.Trim(strings.TrimPrefix(h.Name, "./"), "/")
-		if path == "provenance.json" { // of the export, not of the image
+		if path == "" || path == "." {
 			continue
+		}
+		dir, name := filepath.Split(path)
+		if hidden, ok := strings.CutPrefix(name, ".wh."); ok {
+			if name == ".wh..wh..opq" {
+				hidden = ""
+			}
+			gone = append(gone, dir+hidden)
+			continue
+		}
+		f := file{Mode: h.Mode & 0o7777, Type: h.Typeflag, UID: h.Uid, GID: h.Gid, Link: h.Linkname}
+		if f.Type == tar.TypeReg {
+			sum := sha256.New()
+			var content strings.Builder
+			to := io.Writer(sum)
+			if keepContent {
+				to = io.MultiWriter(sum, &content)
+			}
+			if _, err := io.Copy(to, r); err != nil {
+				return err
+			}
+			f.Sum, f.Content = [sha256.Size]byte(sum.Sum(nil)), content.String()
 		}
 		var xattrs []string
 		for key, value := range h.PAXRecords {
@@ -308,23 +399,68 @@ func readImage(layout, exported string) (*image, error) {
 			}
 		}
 		slices.Sort(xattrs)
-		img.files[path] = file{
-			Mode: h.Mode & 0o7777, Type: h.Typeflag, UID: h.Uid, GID: h.Gid,
-			Link: h.Linkname, Content: string(content), Xattrs: strings.Join(xattrs, "\n"),
-		}
+		f.Xattrs = strings.Join(xattrs, "\n")
+		entries[path] = f
 	}
-	return img, nil
+	for _, path := range gone {
+		delete(files, path)
+		below(strings.TrimSuffix(path, "/") + "/")
+	}
+	for path, f := range entries {
+		if was, ok := files[path]; ok && was.Type == tar.TypeDir && f.Type != tar.TypeDir {
+			below(path + "/")
+		}
+		files[path] = f
+	}
+	return nil
 }
 
-// baseImage is an OCI layout with a busybox, three users and the stub programs: what every FROM gets.
+// baseImage is an OCI layout with one large layer: what every FROM gets.
 type baseImage struct {
 	layout string
 	layer  string // digest
-	size   int
+	blob   string // path of the layer
+	size   int64
+	files  map[string]file
 	builds atomic.Int64
 }
 
-func newBaseImage(layout, overlay string) (*baseImage, error) {
+// openBaseImage takes the layer at blob, whose name is its digest, for a base image. Layout is the folder to make.
+func openBaseImage(layout, blob string) (*baseImage, error) {
+	base := &baseImage{layout: layout, layer: "sha256:" + filepath.Base(blob), blob: blob, files: map[string]file{}}
+	if err := base.link(layout); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(layout, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(layout, "index.json"), []byte(`{"schemaVersion":2,"manifests":[]}`), 0o644); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(blob)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	base.size = info.Size()
+	return base, apply(base.files, bufio.NewReaderSize(f, 1<<20), false)
+}
+
+// link puts the layer into a layout.
+func (b *baseImage) link(layout string) error {
+	blobs := filepath.Join(layout, "blobs/sha256")
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		return err
+	}
+	return os.Symlink(b.blob, filepath.Join(blobs, filepath.Base(b.blob)))
+}
+
+// newBaseImage makes a base image in dir of a busybox, three users and the stub programs.
+func newBaseImage(dir, overlay string) (*baseImage, error) {
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return nil, err
@@ -381,18 +517,12 @@ func newBaseImage(layout, overlay string) (*baseImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := &baseImage{layout: layout, size: len(blob)}
-	if err := os.MkdirAll(filepath.Join(layout, "blobs/sha256"), 0o755); err != nil {
+	sum := sha256.Sum256(blob)
+	path := filepath.Join(dir, hex.EncodeToString(sum[:]))
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(path, blob, 0o644)); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(layout, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(layout, "index.json"), []byte(`{"schemaVersion":2,"manifests":[]}`), 0o644); err != nil {
-		return nil, err
-	}
-	base.layer, err = base.put(blob)
-	return base, err
+	return openBaseImage(filepath.Join(dir, "layout"), path)
 }
 
 // unique returns a base image that differs from all others in the time of /tmp alone. BuildKit gives equal steps the
@@ -425,23 +555,23 @@ func (b *baseImage) unique() (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	describe := func(mediaType, digest string, size int) map[string]any {
+	describe := func(mediaType, digest string, size int64) map[string]any {
 		return map[string]any{"mediaType": "application/vnd.oci.image." + mediaType, "digest": digest, "size": size}
 	}
 	manifest, err := json.Marshal(map[string]any{
 		"schemaVersion": 2,
 		"mediaType":     "application/vnd.oci.image.manifest.v1+json",
-		"config":        describe("config.v1+json", configDigest, len(config)),
+		"config":        describe("config.v1+json", configDigest, int64(len(config))),
 		"layers": []any{
 			describe("layer.v1.tar", b.layer, b.size),
-			describe("layer.v1.tar", tip, len(blob)),
+			describe("layer.v1.tar", tip, int64(len(blob))),
 		},
 	})
 	if err != nil {
 		return source{}, err
 	}
 	digest, err := b.put(manifest)
-	return source{b.layout, digest}, err
+	return source{b.layout, digest, b}, err
 }
 
 func (b *baseImage) put(blob []byte) (digest string, err error) {

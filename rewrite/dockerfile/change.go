@@ -23,6 +23,19 @@ func (in *Instruction) AddFlags(flags ...string) edit.Edit {
 	return edit.Edit{Start: at, End: at, New: " " + strings.Join(flags, " ")}
 }
 
+// DropFlag returns the edit that takes a flag away, up to what follows it.
+func (in *Instruction) DropFlag(flag Word) edit.Edit {
+	next := in.Args
+	for _, f := range in.Flags {
+		if f.Start > flag.Start {
+			next = min(next, f.Start)
+		}
+	}
+	start, _ := in.Span(flag.Start, flag.End)
+	end, _ := in.Span(next, next)
+	return edit.Edit{Start: start, End: end}
+}
+
 // closed reports whether a flag's quotes are closed: what follows is not part of it.
 func closed(flag string, escape byte) bool {
 	var quote byte

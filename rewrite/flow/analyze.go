@@ -18,6 +18,8 @@ func Analyze(f *dockerfile.File, p *Project) []*Secret {
 		rows: map[string][]consumer{}, asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
 	secrets := a.variables()
 	secrets = append(secrets, a.copied()...)
+	secrets = append(secrets, a.mounted()...)
+	secrets = append(secrets, a.literals(secrets)...)
 	sort.SliceStable(secrets, func(i, j int) bool {
 		return secrets[i].Position().Start < secrets[j].Position().Start
 	})
@@ -207,6 +209,7 @@ func (a *analysis) variable(g *group) *Secret {
 	}
 	a.values(s, g)
 	a.scope(s, g)
+	a.files(s)
 	a.builders(s, g)
 	a.exposure(s, g)
 	// A file that is half migrated has an id for the value already.

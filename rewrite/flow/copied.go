@@ -23,6 +23,8 @@ type Copied struct {
 	Known   bool   // Target is certain
 
 	Companions []Companion // commands that have nothing to do once the file is a mount
+	Moves      []Companion // mv of the file, which can only copy a mount
+	Passed     bool        // it is copied on to another place of the image
 }
 
 // copied draws the flow of each secret file that is copied from the build context.
@@ -94,6 +96,8 @@ func (s *Secret) merge(t *Secret, in *dockerfile.Instruction) {
 			s.Readers = append(s.Readers, r)
 		}
 	}
+	s.Copied.Moves = append(s.Copied.Moves, t.Copied.Moves...)
+	s.Copied.Passed = s.Copied.Passed || t.Copied.Passed
 	for _, c := range t.Copied.Companions {
 		if !slices.ContainsFunc(s.Copied.Companions, func(x Companion) bool { return x.In == c.In && x.Command == c.Command && x.Arg == c.Arg }) {
 			s.Copied.Companions = append(s.Copied.Companions, c)

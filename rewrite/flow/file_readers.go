@@ -165,7 +165,16 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				}
 				c.Companions = append(c.Companions, Companion{in, r, cmd.sh, w, files(cmd) == 1})
 				gone = gone || cmd.program == "rm" || cmd.program == "unlink"
-			case "cp", "mv", "ln", "install", "sed", "tee", "truncate", "shred", "dd":
+			case "cp", "mv", "install":
+				// A copy of a mount is a file of its own, which the rule for those looks after.
+				if last := cmd.sh.Args[len(cmd.sh.Args)-1]; files(cmd) != 2 || w == last || cmd.sh.In&unsureContext != 0 || cmd.sh.Parent != nil {
+					s.doubt(in, cmd.program+" moves or changes it")
+				} else if cmd.program == "mv" {
+					c.Moves = append(c.Moves, Companion{in, r, cmd.sh, w, true})
+					gone = true
+				}
+				c.Passed = true
+			case "ln", "sed", "tee", "truncate", "shred", "dd":
 				s.doubt(in, cmd.program+" moves or changes it")
 			}
 		}

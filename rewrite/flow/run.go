@@ -53,6 +53,9 @@ func (r *Run) Source(start, end int) (int, int, bool) {
 	return 0, 0, false
 }
 
+// Raw reports whether the script's lines are lines of the file: the body of a here-document.
+func (r *Run) Raw() bool { return len(r.pieces) == 1 && r.pieces[0].raw }
+
 // Body is the offset in the script's text where a command can be put first.
 func (r *Run) Body() int { return shell.BodyStart(r.Text) }
 
@@ -124,6 +127,10 @@ func (r *Run) exec(args []string) {
 		}
 		if s, err := shell.Parse(args[i+1], d); err == nil {
 			r.Script = s
+			// Where JSON has no escapes, the script stands in the file as it is.
+			if e, ok := r.In.Elements(); ok && len(e) == len(args) && r.In.Text[e[i+1].Start+1:e[i+1].End-1] == args[i+1] {
+				r.pieces = []piece{{0, e[i+1].Start + 1, 0, false}}
+			}
 			for _, c := range s.Commands {
 				r.cmds = append(r.cmds, command{c.Program, words(c.Args), c})
 			}

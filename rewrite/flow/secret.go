@@ -12,6 +12,7 @@ import (
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
@@ -23,7 +24,8 @@ type Secret struct {
 	Origins  []Origin
 	Readers  []Reader
 	Writes   []Write
-	Uses     []Use // expansions by the builder itself, which no mount can serve
+	Written  []*Written // the files that Writes put it into
+	Uses     []Use      // expansions by the builder itself, which no mount can serve
 	Exposure Exposure
 	Value    Value // the literal, if there is one
 	Given    bool  // Value is what compose passes, not what the Dockerfile holds
@@ -34,6 +36,8 @@ type Secret struct {
 	Callers   []Caller           // other callers that pass the value
 	Doubts    []Doubt            // what stands in the way of any certain edit
 	BuildOnly bool               // its name belongs to a build tool: no running program reads it
+
+	a *analysis
 }
 
 // OriginKind is the way in which a value gets into the build.
@@ -43,6 +47,8 @@ const (
 	Arg OriginKind = iota
 	Env
 	Copy
+	Mount   // a secret mount: the file is migrated already
+	Literal // in the text of an instruction
 )
 
 // Origin is one place where the value enters.
@@ -51,8 +57,17 @@ type Origin struct {
 	In    *dockerfile.Instruction
 	Pair  dockerfile.Pair // of an ARG or ENV
 	Path  dockerfile.Word // of a COPY or ADD: the source
-	Value Value           // the literal that stands here, if any
-	From  string          // ENV B=$A: the name A
+	Mount dockerfile.Mount
+	Value Value  // the literal that stands here, if any
+	From  string // ENV B=$A: the name A
+
+	// Of a literal:
+	Run   *Run       // its script; nil where no shell could read a variable in its place
+	Span  shell.Span // in the script
+	At    shell.Span // in the file; empty where its bytes cannot be told
+	Label shell.Span // in the file: what names it, and is no secret
+	As    string     // the variable that takes its place
+	What  string     // "GitHub token", "--password of mysql"
 }
 
 // How says how an instruction reads a secret.
@@ -79,11 +94,28 @@ type Reader struct {
 
 // Write is a command that puts the secret into a layer.
 type Write struct {
-	In     *dockerfile.Instruction
-	What   string // "writes it to .npmrc"
-	Hashed bool   // only a hash of it stays (chpasswd)
-	Unsure bool   // it may
+	In      *dockerfile.Instruction
+	What    string         // "writes it to .npmrc"
+	Hashed  bool           // only a hash of it stays (chpasswd)
+	Unsure  bool           // it may
+	Run     *Run           // nil where the body is not a script
+	Command *shell.Command // nil where it is no single command
+	How     WriteKind
+	Path    shell.Word // the file as the command names it; of a tool's own files, none
+	Kept    *Kept      // of a tool that keeps it in its own files
+	Via     string     // of a mounted secret: the variable or the file by which the command has it
 }
+
+// WriteKind says what a command does to the file.
+type WriteKind uint8
+
+const (
+	Elsewhere  WriteKind = iota // into no file that is known
+	Replaces                    // > f, cp x f
+	Appends                     // >> f, tee -a f
+	Edits                       // sed -i f
+	Configures                  // npm config set: Kept says more
+)
 
 // Use is an expansion by the builder, outside of RUN.
 type Use struct {
@@ -147,8 +179,17 @@ func (s *Secret) Key() string {
 	if s.Copied != nil {
 		return "file " + s.Copied.Source
 	}
+	if s.Origins[0].Kind == Mount {
+		return MountKey(s.ID)
+	}
+	if s.Origins[0].Kind == Literal {
+		return "literal " + s.Value.Reveal() // stays in memory, like the value
+	}
 	return s.Name
 }
+
+// MountKey is the key of a secret that is mounted under the id.
+func MountKey(id string) string { return "mount " + id }
 
 // HasEnv reports whether the value gets into the image's environment.
 func (s *Secret) HasEnv() bool {

@@ -409,7 +409,7 @@ func (r *reader) simple(s *syntax.Stmt, call *syntax.CallExpr, sc scope) folder 
 		if call != nil {
 			for _, a := range call.Assigns {
 				as := r.assignment(a, sc)
-				r.s.Assigned[as.Name] = true
+				r.gives(as.Name)
 				r.s.Assigns = append(r.s.Assigns, as)
 				if c != nil {
 					c.Assigns = append(c.Assigns, as)
@@ -579,8 +579,14 @@ func hdocBody(text string, rd *syntax.Redirect) (Span, bool) {
 
 func (r *reader) assigned(l *syntax.Lit) {
 	if l != nil && validName(l.Value) {
-		r.s.Assigned[l.Value] = true
+		r.gives(l.Value)
 	}
+}
+
+// gives notes that a variable gets another value.
+func (r *reader) gives(name string) {
+	r.s.Assigned[name] = true
+	r.s.given[name]++
 }
 
 func litOf(w *syntax.Word) *syntax.Lit {
@@ -662,6 +668,9 @@ func (r *reader) declared(c *Command, as Assign, value bool) {
 		}
 	}
 	r.s.Assigned[as.Name] = true
+	if value || c.Program != "export" && c.Program != "readonly" {
+		r.gives(as.Name)
+	}
 	if !value {
 		return
 	}
@@ -683,7 +692,7 @@ func (r *reader) builtin(c *Command, ws []*syntax.Word, sc scope) {
 		case !w.IsLit:
 			r.s.Opaque = true
 		case validName(w.Lit):
-			r.s.Assigned[w.Lit] = true
+			r.gives(w.Lit)
 		}
 	}
 	switch c.Path {
@@ -725,12 +734,13 @@ func (r *reader) builtin(c *Command, ws []*syntax.Word, sc scope) {
 				name(w)
 			}
 		}
-		r.s.Assigned["REPLY"] = true
+		r.gives("REPLY")
 	case "getopts":
 		if len(c.Args) > 1 {
 			name(c.Args[1])
 		}
-		r.s.Assigned["OPTARG"], r.s.Assigned["OPTIND"] = true, true
+		r.gives("OPTARG")
+		r.gives("OPTIND")
 	case "printf":
 		if len(c.Args) > 1 && c.Args[0].IsLit && c.Args[0].Lit == "-v" {
 			name(c.Args[1])
@@ -742,7 +752,7 @@ func (r *reader) builtin(c *Command, ws []*syntax.Word, sc scope) {
 	case "let":
 		for _, w := range c.Args { // in the POSIX grammar only
 			if n := strings.TrimRight(w.Lit[:max(0, strings.IndexByte(w.Lit, '='))], "+-*/%"); validName(n) {
-				r.s.Assigned[n] = true
+				r.gives(n)
 			}
 		}
 	case "test", "[":
@@ -960,7 +970,7 @@ func (r *reader) param(p *syntax.ParamExp, sc scope) {
 			u.Form = "other"
 		}
 		if strings.HasSuffix(u.Form, "=") && validName(name) {
-			r.s.Assigned[name] = true
+			r.gives(name)
 		}
 	case p.Index != nil:
 		u.Form = "other"

@@ -186,6 +186,11 @@ func (p *place) remove(text string, file *syntax.File, writes bool) (spans []Spa
 	if !ok {
 		return nil, false, false
 	}
+	return p.take(text, file, bodies)
+}
+
+// take is remove for a statement whose here-documents are bodies.
+func (p *place) take(text string, file *syntax.File, bodies []Span) (spans []Span, whole, ok bool) {
 	s, above := p.stmt, p.above
 	or := false
 	for {
@@ -476,9 +481,11 @@ func lastSpan(text string, prev, s *syntax.Stmt) Span {
 }
 
 // dump writes a tree without its positions and comments.
-func dump(file *syntax.File) string {
+func dump(file *syntax.File) string { return dumpNode(file) }
+
+func dumpNode(n syntax.Node) string {
 	var b strings.Builder
-	dumpValue(&b, reflect.ValueOf(file))
+	dumpValue(&b, reflect.ValueOf(n))
 	return b.String()
 }
 

@@ -141,6 +141,10 @@ type Script struct {
 	Comments []Span   // from the # to the end of its line
 	status   bool     // uses $?, $_ or PIPESTATUS
 	funcDirs []string // functions that change the folder of their caller
+
+	units []*unit        // the script itself, then those that it passes to other shells
+	given map[string]int // how many places give a variable a value, or take it away
+	end   folder         // after the last statement, if it succeeded
 }
 
 // Span is a range of bytes.
@@ -289,7 +293,7 @@ type Use struct {
 
 // Parse reads a script. The error, if any, is an *Error: the script is then not understood.
 func Parse(text string, d Dialect) (*Script, error) {
-	s := &Script{Text: text, Dialect: d, Functions: map[string]bool{}, Assigned: map[string]bool{}}
+	s := &Script{Text: text, Dialect: d, Functions: map[string]bool{}, Assigned: map[string]bool{}, given: map[string]int{}}
 	if d == Unknown {
 		return nil, &Error{0, "not a shell that is read here"}
 	}
@@ -300,8 +304,9 @@ func Parse(text string, d Dialect) (*Script, error) {
 	if n := BodyStart(text); n > 0 {
 		s.Flags = FlagsOf([]string{strings.TrimRight(text[:n], "\r\n")})
 	}
+	s.units = []*unit{u}
 	r := &reader{s: s, u: u}
-	r.stmts(u.file.Stmts, u.file.Last, scope{dir: folder{known: true}})
+	s.end = r.stmts(u.file.Stmts, u.file.Last, scope{dir: folder{known: true}}).ok
 	if r.err != nil {
 		return nil, r.err
 	}

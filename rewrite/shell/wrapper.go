@@ -429,6 +429,7 @@ func (r *reader) nested(c *Command, f flat, d Dialect, sc scope) {
 		c.Opaque = true
 		return
 	}
+	r.s.units = append(r.s.units, u)
 	in := &reader{s: r.s, u: u, around: append(slices.Clone(c.Redirs), c.Around...)}
 	in.stmts(u.file.Stmts, u.file.Last, scope{in: sc.in | InString, dir: sc.dir, subst: sc.subst})
 	u.file = nil

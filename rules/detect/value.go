@@ -165,6 +165,9 @@ func filledIn(s string) bool {
 	if len(s) > 4 && strings.HasPrefix(s, "__") && strings.HasSuffix(s, "__") {
 		return true
 	}
+	if len(s) > 4 && s[0] == '_' && s[len(s)-1] == '_' && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
+		return true // _NPM_TOKEN_, for sed to fill in
+	}
 	return strings.HasSuffix(s, "...") || strings.HasSuffix(s, "…") || strings.Contains(s, "***") ||
 		strings.Contains(s, "xxxx") || strings.Contains(s, "XXXX")
 }

@@ -1,0 +1,516 @@
+package flow
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/unbake-dev/unbake/rewrite/shell"
+)
+
+//go:embed writers.tsv
+var writersTSV string
+
+// Kept is a command that keeps what it is given in a tool's own files: a row of
+// writers.tsv. A repeated placeholder has a number from the second on: key, key2.
+type Kept struct {
+	Row     string                // of writers.tsv; the rules know the way out by it
+	What    string                // for a finding: "npm config keeps it in ~/.npmrc"
+	Program string                // as it is written: npm, python3 -m pip
+	Words   map[string]shell.Word // what the row's placeholders stand for
+	Carried []shell.Word          // options that undoing the command needs too: -g, -C dir
+	Files   []string              // where it may end up: ~/.npmrc
+	Here    bool                  // a file is found from the folder that the command runs in
+	Readers []programSpec         // programs that read it from there
+	Certain bool                  // every word of the command is understood
+}
+
+// Holds reports whether a span of the script stands in a word that the command keeps: a
+// credential in git's own -c, or in another option, is used once.
+func (k Kept) Holds(start, end int) bool {
+	if !k.Certain {
+		return true
+	}
+	for _, w := range k.Words {
+		if w.Start <= start && end <= w.End {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadBy reports whether a program is known to read what the command keeps.
+func (k Kept) ReadBy(program string, args []string) bool {
+	return slices.ContainsFunc(k.Readers, func(p programSpec) bool { return p.matches(program, args) })
+}
+
+// Only leaves out the pairs (key and value) of which neither word is held.
+func (k Kept) Only(held func(shell.Word) bool) Kept {
+	words := map[string]shell.Word{}
+	n := 0
+	for i := range k.Pairs() {
+		key, value := k.Words[numbered("key", i)], k.Words[numbered("value", i)]
+		if held(key) || held(value) {
+			words[numbered("key", n)], words[numbered("value", n)] = key, value
+			n++
+		}
+	}
+	if n == 0 {
+		return k
+	}
+	k.Words = words
+	return k
+}
+
+// Pairs is the number of pairs that the command sets, 0 for one that is not of that kind.
+func (k Kept) Pairs() int {
+	n := 0
+	for {
+		if _, ok := k.Words[numbered("key", n)]; !ok {
+			return n
+		}
+		n++
+	}
+}
+
+func numbered(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return fmt.Sprint(name, i+1)
+}
+
+// Piped adds what a command that writes into the pipe hands over, as the word "stdin".
+// Only echo WORD and printf %s WORD are certain.
+func (k Kept) Piped(from *shell.Command) Kept {
+	args := from.Args
+	switch {
+	case from.Program == "echo" && len(args) == 2 && args[0].Lit == "-n":
+		args = args[1:]
+	case from.Program == "echo" && len(args) == 1:
+	case from.Program == "printf" && len(args) == 2 && slices.Contains([]string{"%s", `%s\n`}, args[0].Lit):
+		args = args[1:]
+	default:
+		return k
+	}
+	if _, ok := Parts(args[0].Text); ok && len(from.Redirs) == 0 && len(from.Assigns) == 0 {
+		k.Words = maps.Clone(k.Words)
+		k.Words["stdin"] = args[0]
+	}
+	return k
+}
+
+// Keeps returns the row of writers.tsv that a command matches. ok is false for a command
+// that keeps nothing.
+func Keeps(c *shell.Command) (Kept, bool) { return kept(c) }
+
+func kept(c *shell.Command) (Kept, bool) {
+	if c.Function || c.Opaque {
+		return Kept{}, false
+	}
+	program, written, args := c.Program, c.Path, c.Args
+	if strings.HasPrefix(program, "python") && len(args) > 1 && args[0].Lit == "-m" && args[1].IsLit {
+		program, written, args = args[1].Lit, written+" -m "+args[1].Text, args[2:]
+	}
+	rows := writers()[program]
+	for _, exact := range []bool{true, false} {
+		for i := range rows {
+			w := rows[i]
+			if !exact {
+				w = rows[len(rows)-1-i] // the most general row
+			}
+			k, ok := w.match(args, exact)
+			if !ok {
+				continue
+			}
+			k.Program = written
+			k.Certain = exact && len(c.Assigns) == 0
+			for _, r := range c.Redirs {
+				if r.Op == "<<<" {
+					k.Words["stdin"] = r.Target
+				}
+			}
+			k.Files = k.files()
+			return k, true
+		}
+	}
+	return Kept{}, false
+}
+
+// writer is a row of writers.tsv.
+type writer struct {
+	row, what string
+	slots     []slot
+	options   []option
+	files     []string
+	readers   []programSpec
+	here      bool
+}
+
+// slot is a word of a row's command.
+type slot struct {
+	words      []string // one of these
+	name, next string   // {name}, {name}={next}
+	shape      *regexp.Regexp
+	pair       bool // {pair}: KEY=VALUE, or KEY and VALUE
+	optional   bool
+	repeated   bool
+}
+
+// option is an option of a row.
+type option struct {
+	name    string // with its dashes
+	capture string // of --opt={name}
+	shape   *regexp.Regexp
+	value   bool // takes one, as the next word or after =
+	glued   bool // takes one only after =
+	carried bool // undoing needs it
+	front   bool // stands before the first word
+	needed  bool // one of the needed ones must be there
+	never   bool // the row is not meant
+}
+
+var writers = sync.OnceValue(func() map[string][]*writer {
+	out := map[string][]*writer{}
+	sets := map[string]string{}
+	expand := func(field string) []string {
+		var list []string
+		for _, f := range strings.Fields(field) {
+			if s, ok := sets[f]; ok {
+				list = append(list, strings.Fields(s)...)
+			} else if f != "-" {
+				list = append(list, f)
+			}
+		}
+		return list
+	}
+	for _, r := range rows(writersTSV) {
+		if r[0][0] == '@' {
+			sets[r[0]] = r[1]
+			continue
+		}
+		program, command, _ := strings.Cut(r[1], " ")
+		w := &writer{row: r[0], what: r[5], readers: specs(strings.Join(expand(r[4]), " "))}
+		for _, f := range strings.Fields(r[3]) {
+			if f == "here" {
+				w.here = true
+			} else {
+				w.files = append(w.files, f)
+			}
+		}
+		for _, f := range strings.Fields(command) {
+			w.slots = append(w.slots, newSlot(f))
+		}
+		for _, f := range expand(r[2]) {
+			w.options = append(w.options, newOption(f))
+		}
+		for _, p := range strings.Split(program, "|") {
+			out[p] = append(out[p], w)
+		}
+	}
+	return out
+})
+
+func newSlot(f string) slot {
+	var s slot
+	f, s.repeated = strings.CutSuffix(f, "...")
+	if rest, ok := strings.CutPrefix(f, "["); ok {
+		f, s.optional = strings.TrimSuffix(rest, "]"), true
+	}
+	switch {
+	case f == "{pair}":
+		s.pair = true
+	case strings.HasPrefix(f, "{"):
+		head, tail, two := strings.Cut(f, "}={")
+		if two {
+			s.next = strings.TrimSuffix(tail, "}")
+		}
+		s.name, s.shape = placeholder(strings.TrimSuffix(strings.TrimPrefix(head, "{"), "}"))
+	default:
+		s.words = strings.Split(f, "|")
+	}
+	return s
+}
+
+// placeholder reads the inside of {name} or {name~shape}.
+func placeholder(text string) (name string, shape *regexp.Regexp) {
+	name, re, ok := strings.Cut(text, "~")
+	if ok {
+		shape = regexp.MustCompile(`^(?:` + re + `)$`)
+	}
+	return name, shape
+}
+
+func newOption(f string) option {
+	var o option
+	for again := true; again; {
+		switch f[0] {
+		case '^':
+			o.front = true
+		case '+':
+			o.needed = true
+		case '!':
+			o.never = true
+		default:
+			again = false
+			continue
+		}
+		f = f[1:]
+	}
+	f, o.carried = strings.CutSuffix(f, "*")
+	if f, o.glued = strings.CutSuffix(f, "[=]"); o.glued {
+		o.name = f
+		return o
+	}
+	name, value, ok := strings.Cut(f, "=")
+	o.name, o.value = name, ok
+	if value != "" {
+		o.capture, o.shape = placeholder(strings.Trim(value, "{}"))
+	}
+	return o
+}
+
+// match fits a command's arguments to the row. If it need not be exact, the row's words
+// and needed options are enough, whatever else there is.
+func (w *writer) match(args []shell.Word, exact bool) (Kept, bool) {
+	m := &matching{w: w, exact: exact, k: Kept{Row: w.row, What: w.what, Words: map[string]shell.Word{}, Files: w.files, Here: w.here, Readers: w.readers}}
+	for i := 0; i < len(args) && !m.failed; i++ {
+		i += m.word(args, i)
+	}
+	if m.failed || !m.needed && slices.ContainsFunc(w.options, func(o option) bool { return o.needed }) || !m.fill() {
+		return Kept{}, false
+	}
+	return m.k, true
+}
+
+// matching is a row that is being fitted to a command.
+type matching struct {
+	w      *writer
+	exact  bool
+	k      Kept
+	pos    []shell.Word // the words that are no options
+	after  []bool       // the word may belong to an option that the row does not have
+	loose  bool         // an option before is not known
+	needed bool
+	ended  bool // by --
+	failed bool
+}
+
+// word takes one argument, and returns how many more it has taken.
+func (m *matching) word(args []shell.Word, i int) int {
+	text := shown(args[i])
+	if m.ended || len(text) < 2 || text[0] != '-' {
+		m.pos, m.after, m.loose = append(m.pos, args[i]), append(m.after, m.loose), false
+		return 0
+	}
+	if text == "--" {
+		m.ended = true
+		return 0
+	}
+	name, _, glued := strings.Cut(text, "=")
+	if o := m.option(name); o != nil {
+		return m.take(o, args, i, len(name)+1, glued)
+	}
+	// -Lproject, -qb main
+	if text[1] != '-' {
+		for j := 1; j < len(text); j++ {
+			o := m.option("-" + text[j:j+1])
+			if o == nil {
+				break
+			}
+			if o.value {
+				return m.take(o, args, i, j+1, j+1 < len(text))
+			}
+			if m.seen(o); o.carried {
+				break
+			}
+			if j == len(text)-1 {
+				return 0
+			}
+		}
+	}
+	m.loose = true
+	m.failed = m.failed || m.exact
+	return 0
+}
+
+func (m *matching) option(name string) *option {
+	for i := range m.w.options {
+		if o := &m.w.options[i]; o.name == name && (!o.front || len(m.pos) == 0) {
+			return o
+		}
+	}
+	return nil
+}
+
+func (m *matching) seen(o *option) {
+	m.failed = m.failed || o.never
+	m.needed = m.needed || o.needed
+}
+
+// take takes an option: its value, if it has one, begins at a byte of the word or is the
+// next word.
+func (m *matching) take(o *option, args []shell.Word, i, at int, glued bool) (more int) {
+	value := args[i]
+	switch {
+	case glued && !o.value && !o.glued, !glued && o.value && i+1 >= len(args):
+		m.failed = m.failed || m.exact
+		return 0
+	case !glued && o.value:
+		value, more = args[i+1], 1
+	case glued:
+		var ok bool
+		if value, ok = tailOf(args[i], at); !ok {
+			m.failed = m.failed || m.exact
+			return 0
+		}
+	}
+	if o.shape != nil && !o.shape.MatchString(shown(value)) {
+		m.failed = true
+		return more
+	}
+	m.seen(o)
+	if o.capture != "" {
+		m.k.Words[o.capture] = value
+	}
+	if o.carried {
+		m.k.Carried = append(m.k.Carried, args[i:i+1+more]...)
+	}
+	return more
+}
+
+// tailOf is a word without its first bytes, which stand for themselves.
+func tailOf(w shell.Word, n int) (shell.Word, bool) {
+	ps, ok := Parts(w.Text)
+	if !ok || len(ps) == 0 || ps[0].Expands || len(ps[0].Text) < n {
+		return w, false
+	}
+	head := ps[0].Text[:n]
+	if ps = slices.Clone(ps); len(ps[0].Text) == n {
+		ps = ps[1:]
+	} else {
+		ps[0].Text = ps[0].Text[n:]
+	}
+	raw, at := "", w.Start
+	if rest, ok := strings.CutPrefix(w.Text, head); ok {
+		raw, at = rest, w.Start+n
+	}
+	return wordOf(ps, raw, at, w.End), true
+}
+
+// fill gives the row's slots their words.
+func (m *matching) fill() bool {
+	pos := m.pos
+	if !m.exact {
+		return m.fillLoosely()
+	}
+	for _, s := range m.w.slots {
+		n := 0
+		for len(pos) > 0 {
+			used, ok := m.fit(s, pos, n)
+			if !ok {
+				break
+			}
+			pos = pos[used:]
+			n++
+			if !s.repeated {
+				break
+			}
+		}
+		if n == 0 && !s.optional {
+			return false
+		}
+	}
+	return len(pos) == 0
+}
+
+// fit gives a slot the next word, or the next two.
+func (m *matching) fit(s slot, pos []shell.Word, n int) (used int, ok bool) {
+	w, words := pos[0], m.k.Words
+	switch {
+	case s.words != nil:
+		return 1, w.IsLit && slices.Contains(s.words, w.Lit)
+	case s.pair:
+		if key, value, ok := cutWord(w, "="); ok {
+			words[numbered("key", n)], words[numbered("value", n)] = key, value
+			return 1, true
+		}
+		if len(pos) < 2 {
+			return 0, false
+		}
+		words[numbered("key", n)], words[numbered("value", n)] = w, pos[1]
+		return 2, true
+	case s.next != "":
+		key, value, ok := cutWord(w, "=")
+		if !ok || s.shape != nil && !s.shape.MatchString(shown(key)) {
+			return 0, false
+		}
+		words[numbered(s.name, n)], words[numbered(s.next, n)] = key, value
+		return 1, true
+	}
+	if s.shape != nil && !s.shape.MatchString(shown(w)) {
+		return 0, false
+	}
+	words[numbered(s.name, n)] = w
+	return 1, true
+}
+
+// fillLoosely asks for the row's own words in their order, and for words behind them.
+func (m *matching) fillLoosely() bool {
+	i, wanted := 0, 0
+	for _, s := range m.w.slots {
+		if s.words == nil {
+			if !s.optional {
+				wanted++
+			}
+			if s.shape != nil && s.next == "" && !slices.ContainsFunc(m.pos[i:], func(w shell.Word) bool { return s.shape.MatchString(shown(w)) }) {
+				return false
+			}
+			continue
+		}
+		for i < len(m.pos) && (m.after[i] || !m.pos[i].IsLit) && !slices.Contains(s.words, m.pos[i].Lit) {
+			i++
+		}
+		if i < len(m.pos) && m.pos[i].IsLit && slices.Contains(s.words, m.pos[i].Lit) {
+			i++
+		} else if !s.optional {
+			return false
+		}
+	}
+	return len(m.pos)-i >= wanted
+}
+
+// files puts words into the names of the files.
+func (k Kept) files() []string {
+	var out []string
+	for _, f := range k.Files {
+		name, rest, ok := strings.Cut(strings.TrimPrefix(f, "{"), "}")
+		if !strings.HasPrefix(f, "{") || !ok {
+			out = append(out, f)
+			continue
+		}
+		// {dir}: the word, or the folder that a clone of {url} gets.
+		w, ok := k.Words[name]
+		dir := shown(w)
+		if !ok {
+			if w, ok = k.Words["url"]; !ok {
+				continue
+			}
+			dir = strings.TrimSuffix(path.Base(shown(w)), ".git")
+		}
+		out = append(out, dir+rest)
+	}
+	if at, ok := k.Words["at"]; ok {
+		for i, f := range out {
+			if f[0] != '/' && f[0] != '~' {
+				out[i] = path.Join(shown(at), f)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,420 @@
+package flow
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite/shell"
+)
+
+// writes follows a variable through the script, to what leaves it in the layer.
+func (r *Run) writes(name string) []Write {
+	if r.Script == nil {
+		return r.execWrites(name)
+	}
+	return r.writesOf(r.Script.UsesOf(name))
+}
+
+// writesOf follows a value from the places where the script uses it.
+func (r *Run) writesOf(uses []shell.Use) []Write {
+	s := r.Script
+	tainted := map[string]bool{}
+	all := slices.Clone(uses)
+	for i := 0; i < len(all); i++ {
+		u := all[i]
+		name := u.Assign
+		if name == "" && u.Command != nil && u.Command.In&shell.InSubst != 0 {
+			name = r.assigned(u.Start, u.End)
+		}
+		if name == "" || tainted[name] {
+			continue
+		}
+		tainted[name] = true
+		for _, x := range s.UsesOf(name) {
+			if !slices.Contains(all, x) {
+				all = append(all, x)
+			}
+		}
+	}
+	var out []Write
+	add := func(w Write) {
+		w.In, w.Run = r.In, r
+		if !slices.ContainsFunc(out, func(x Write) bool { return x.What == w.What && x.Command == w.Command }) {
+			out = append(out, w)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b shell.Use) int { return a.Start - b.Start })
+	for _, u := range all {
+		if u.Form == "#len" || u.Form == "-v" {
+			continue
+		}
+		c := u.Command
+		if c == nil {
+			if u.Assign == "" {
+				r.loose(u, add)
+			}
+			continue
+		}
+		if u.Assign != "" {
+			continue // the command sees it by another name, whose uses are listed themselves
+		}
+		r.sink(c, add)
+		// $( … ) hands its output to the command around it.
+		if c.In&shell.InSubst != 0 {
+			for _, x := range s.Commands {
+				if x != c && x.Start <= c.Start && c.End <= x.End && x != c.Parent {
+					r.sink(x, add)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// assigned returns the variable in whose value a span stands, "" if in none: T="$(cat f)".
+func (r *Run) assigned(start, end int) string {
+	within := func(as []shell.Assign) string {
+		for _, a := range as {
+			if a.Value.Start <= start && end <= a.Value.End {
+				return a.Name
+			}
+		}
+		return ""
+	}
+	if name := within(r.Script.Assigns); name != "" {
+		return name
+	}
+	for _, c := range r.Script.Commands {
+		if name := within(c.Assigns); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// pathUses are the places where the script names a file: what cats or copies it.
+func (r *Run) pathUses(file string, same func(c *shell.Command, w shell.Word) bool) []shell.Use {
+	var out []shell.Use
+	for _, c := range r.Script.Commands {
+		for _, w := range c.Args {
+			lit := plain(w)
+			if same(c, w) || strings.HasPrefix(lit, "-") && strings.HasSuffix(lit, file) || strings.HasSuffix(lit, "="+file) || strings.HasSuffix(lit, "@"+file) {
+				out = append(out, shell.Use{Start: w.Start, End: w.End, Command: c})
+			}
+		}
+		for _, d := range c.Redirs {
+			if strings.HasPrefix(d.Op, "<") && d.Heredoc == "" && same(c, d.Target) {
+				out = append(out, shell.Use{Start: d.Start, End: d.End, Command: c})
+			}
+		}
+	}
+	return out
+}
+
+// loose is a use outside of any command's words: a loop's list, a compound's redirection.
+func (r *Run) loose(u shell.Use, add func(Write)) {
+	for _, c := range r.Script.Commands {
+		for _, a := range c.Around {
+			if a.WritesFile() && a.Body.Start <= u.Start && u.End <= a.Body.End {
+				add(Write{What: "writes it to " + target(a)})
+			}
+		}
+	}
+}
+
+// sink says what a command does with a value in its words.
+func (r *Run) sink(c *shell.Command, add func(Write)) {
+	if inner := r.wrapped(c); len(inner) > 0 {
+		for _, x := range inner {
+			r.sink(x, add) // what is piped into sudo tee goes to tee
+		}
+		return
+	}
+	args := words(c.Args)
+	if what, ok := hashes(c.Program, args); ok {
+		add(Write{What: what, Hashed: true})
+		return
+	}
+	if k, ok := kept(c); ok {
+		if !r.undone(c) && !slices.ContainsFunc(k.Files, func(f string) bool { return r.removed(c, f) }) {
+			add(Write{What: k.What, Command: c, How: Configures, Kept: &k})
+		}
+		return
+	}
+	if what, unsure, ok := persists(c.Program, args); ok {
+		add(Write{What: what, Unsure: unsure})
+		return
+	}
+	redirected := func() {
+		for i, redir := range append(slices.Clone(c.Redirs), c.Around...) {
+			if !redir.WritesFile() || r.removed(c, plain(redir.Target)) {
+				continue
+			}
+			w := Write{What: "writes it to " + target(redir), Command: c, How: Replaces, Path: redir.Target}
+			if strings.HasPrefix(redir.Op, ">>") || strings.HasPrefix(redir.Op, "&>>") {
+				w.How = Appends
+			}
+			if i >= len(c.Redirs) {
+				w.Command, w.How = nil, Elsewhere // other commands write there too
+			}
+			add(w)
+		}
+	}
+	if echoes(c.Program) {
+		redirected()
+		if c.Program == "tee" {
+			how := Replaces
+			if slices.Contains(args, "-a") || slices.Contains(args, "--append") {
+				how = Appends
+			}
+			for i, a := range args {
+				if !strings.HasPrefix(a, "-") && a != "/dev/null" && a != "/dev/stderr" && !r.removed(c, a) {
+					add(Write{What: "writes it to " + a, Command: c, How: how, Path: c.Args[i]})
+				}
+			}
+		}
+		if c.PipeTo != nil && c.PipeTo != c {
+			r.sink(c.PipeTo, add)
+		}
+		return
+	}
+	switch {
+	case c.Program == "cp" || c.Program == "install" || c.Program == "mv" || c.Program == "ln":
+		// Named as what is copied; where to is the last word.
+		if n := len(c.Args); n >= 2 && !r.removed(c, plain(c.Args[n-1])) {
+			w := Write{What: c.Program + " copies it to " + strings.Trim(c.Args[n-1].Text, `"'`), Command: c, How: Replaces, Path: c.Args[n-1]}
+			if files(command{c.Program, args, c}) != 2 || c.Program == "ln" || c.Program == "mv" {
+				w.Command, w.How = nil, Elsewhere
+			}
+			add(w)
+		}
+	case c.Program == "sed" || c.Program == "perl" || c.Program == "gawk":
+		if slices.ContainsFunc(args, func(a string) bool {
+			return strings.HasPrefix(a, "-i") || strings.HasPrefix(a, "--in-place") || strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && strings.Contains(a, "i") && c.Program == "sed"
+		}) {
+			w := Write{What: c.Program + " writes it into a file"}
+			if last := len(c.Args) - 1; c.Program == "sed" && inPlaceOne(args) {
+				if r.removed(c, plain(c.Args[last])) {
+					return
+				}
+				w = Write{What: "sed writes it into " + strings.Trim(c.Args[last].Text, `"'`), Command: c, How: Edits, Path: c.Args[last]}
+			}
+			add(w)
+			return
+		}
+		redirected()
+		if c.PipeTo != nil && c.PipeTo != c {
+			r.sink(c.PipeTo, add)
+		}
+	case classOf(c.Program, args) == opaque && !c.Function && !passesOn(c.Program):
+		what := c.Program
+		if what == "" {
+			what = "a program"
+		}
+		add(Write{What: what + " is given it and may keep it", Unsure: true})
+	}
+}
+
+// wrapped returns the commands that a wrapper runs.
+func (r *Run) wrapped(c *shell.Command) []*shell.Command {
+	var out []*shell.Command
+	for _, x := range r.Script.Commands {
+		if x.Parent == c {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// inPlaceOne reports whether sed edits exactly one file, the last word: sed -i 's/a/b/' f,
+// sed -i -e … -e … f.
+func inPlaceOne(args []string) bool {
+	names, script := 0, false
+	for i := 0; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "-e" || a == "--expression":
+			script = true
+			i++
+		case strings.HasPrefix(a, "--expression="):
+			script = true
+		case a == "-i" || a == "-r" || a == "-E" || a == "-ri" || a == "-Ei" || a == "--in-place":
+		case strings.HasPrefix(a, "-"):
+			return false // -i.bak keeps a copy, -ie too
+		default:
+			names++
+		}
+	}
+	if script {
+		return names == 1
+	}
+	return names == 2
+}
+
+func target(redir shell.Redir) string {
+	if redir.Target.Text == "" {
+		return "a file"
+	}
+	return strings.Trim(redir.Target.Text, `"'`)
+}
+
+// echoes reports programs whose output is what they are given.
+func echoes(program string) bool {
+	switch program {
+	case "echo", "printf", "cat", "tee", "envsubst", "base64", "tr", "cut", "head", "tail", "xargs", "awk", "rev", "sort", "xxd", "openssl":
+		return true
+	}
+	return false
+}
+
+// passesOn reports package managers that use a credential in their arguments for one
+// request and keep nothing (URLs that they do keep are told by persists).
+func passesOn(program string) bool {
+	switch program {
+	case "pip", "pip3", "npm", "npx", "yarn", "pnpm", "uv", "twine", "mvn", "gradle", "./gradlew", "./mvnw", "bundle", "cargo", "curl", "wget",
+		"psql", "rails", "rake", "sentry-cli", "aws", "gh", "hub", "az", "gsutil", "kaggle", "snyk", "http":
+		return true
+	}
+	return false
+}
+
+// hashes names commands of which only a hash of what they are given stays.
+func hashes(program string, args []string) (what string, ok bool) {
+	switch program {
+	case "chpasswd", "passwd", "useradd", "usermod", "adduser", "htpasswd", "debconf-set-selections", "mkpasswd":
+		return program + " keeps a hash of it in the image", true
+	case "mysql", "mysqld", "mariadb", "psql", "mongo", "mongosh", "influx":
+		upper := strings.ToUpper(" " + strings.Join(args, " ") + " ")
+		if strings.Contains(upper, "PASSWORD '") || strings.Contains(upper, "IDENTIFIED") || strings.Contains(upper, "CREATEUSER") {
+			return "the database keeps a hash of it in the image", true
+		}
+	}
+	return "", false
+}
+
+// persists names commands that keep a credential that they are given, and have no row in writers.tsv.
+func persists(program string, args []string) (what string, unsure, ok bool) {
+	sub := subcommand(args)
+	joined := " " + strings.Join(args, " ") + " "
+	switch program {
+	case "npm", "yarn", "pnpm", "pip", "pip3", "poetry", "bundle", "composer", "conan", "gem", "gcloud", "az", "gh", "docker", "cargo",
+		"huggingface-cli", "hf", "sentry-cli", "heroku", "doctl", "aws", "dotnet", "nuget", "helm", "twine", "snyk", "vault", "gpg", "wandb":
+		for _, verb := range []string{" config ", " set ", " login ", " adduser ", " configure ", " signin ", " auth ", " remote ", " add source ", " sources ", " authtoken ", " --import ", " init "} {
+			if strings.Contains(joined, verb) && !strings.Contains(joined, "--no-save") {
+				return program + " " + strings.TrimSpace(verb) + " keeps it in a file", false, true
+			}
+		}
+		if strings.Contains(joined, "git+http") {
+			return program + " " + sub + " may keep the URL", true, true
+		}
+	case "keytool":
+		return program + " keeps it", false, true
+	case "go":
+		if strings.Contains(joined, "-ldflags") || strings.Contains(joined, "-X ") {
+			return "go " + sub + " puts it into the program", false, true
+		}
+	}
+	return "", false, false
+}
+
+// unsureContext is what keeps a command from being run for certain, if the script comes to its end.
+const unsureContext = shell.InSubshell | shell.InSubst | shell.InFunc | shell.InCond | shell.InBranch | shell.InLoop | shell.InCase | shell.OrLeft |
+	shell.OrRight | shell.InBackground | shell.InTrap | shell.PipeLeft | shell.PipeRight
+
+// undone reports whether the same tool takes back later what it was told to keep: npm
+// config delete, git config --unset, docker logout.
+func (r *Run) undone(c *shell.Command) bool {
+	for _, x := range r.Script.Commands {
+		// A write in a branch is taken back in one, under the same condition for all that the text says.
+		if x.Start < c.End || x.Program != c.Program || x.In&unsureContext&^(c.In|shell.InBranch) != 0 || x.In&shell.InBranch != c.In&shell.InBranch {
+			continue
+		}
+		args := words(x.Args)
+		takes := slices.ContainsFunc(args, func(a string) bool {
+			switch a {
+			case "delete", "rm", "remove", "unset", "logout", "revoke", "--unset", "--unset-all", "--remove-section":
+				return true
+			}
+			return false
+		})
+		if !takes {
+			continue
+		}
+		// What it takes back is named alike in both; a logout names nothing.
+		same := slices.Contains(args, "logout") || slices.Contains(args, "revoke")
+		for _, w := range x.Args {
+			for _, v := range c.Args {
+				whole, part := strings.Trim(v.Text, `"'`), strings.Trim(w.Text, `"'`)
+				same = same || len(part) > 6 && !strings.HasPrefix(part, "-") && (strings.HasPrefix(whole, part) || strings.HasPrefix(strings.ReplaceAll(whole, `"`, ""), strings.ReplaceAll(part, `"`, "")))
+			}
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+// removed reports whether a later command of the script removes a file for certain, or
+// puts another one in its place.
+func (r *Run) removed(c *shell.Command, file string) bool {
+	if file == "" {
+		return false
+	}
+	for _, x := range r.Script.Commands {
+		if x.Start < c.End || x.In&unsureContext != 0 {
+			continue
+		}
+		args, folder := x.Args, false
+		switch {
+		case x.Program == "mv" && files(command{"mv", words(args), x}) == 2:
+			args = args[len(args)-1:]
+		case x.Program == "rm":
+			folder = wholeFolder(command{"rm", words(args), x})
+		case x.Program != "unlink":
+			continue
+		}
+		if slices.ContainsFunc(args, func(a shell.Word) bool {
+			for name := file; plain(a) != ""; name = path.Dir(name) {
+				if samePath(r, c, x, name, plain(a)) {
+					return true
+				}
+				if !folder || name == "/" || name == "." || name == "~" || name == "$HOME" {
+					break
+				}
+			}
+			return false
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// samePath compares two file names of a script, as far as the text tells: the folder
+// that each command runs in counts, ~ and /root are one.
+func samePath(r *Run, c, x *shell.Command, a, b string) bool {
+	norm := func(cmd *shell.Command, p string) string {
+		p = strings.TrimSuffix(p, "/")
+		for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
+			if rest, ok := strings.CutPrefix(p, home); ok {
+				return "/root/" + rest
+			}
+		}
+		if !path.IsAbs(p) && cmd.DirKnown {
+			p = path.Join(cmd.Dir, p)
+		}
+		return path.Clean(p)
+	}
+	return norm(c, a) == norm(x, b) && (path.IsAbs(norm(c, a)) || c.DirKnown && x.DirKnown)
+}
+
+// execWrites is writes for the exec form, which has no redirections of its own.
+func (r *Run) execWrites(name string) []Write {
+	for _, c := range r.cmds {
+		if classOf(c.program, c.args) == opaque && !passesOn(c.program) {
+			return []Write{{In: r.In, What: c.name() + " is given it and may keep it", Unsure: true}}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,461 @@
+package flow
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/shell"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// Written is a file of the image that commands put a secret into, with everything that
+// happens to it from then on. It is a real file: unlike a mount it can be changed,
+// moved and removed.
+type Written struct {
+	File    string          // absolute as far as that is known
+	Name    shell.Word      // as the first command names it; empty for a tool's own files
+	Kind    detect.FileKind // by its name; no Title if it is not known
+	Writes  []Write         // what puts the secret in, in order, in one RUN
+	Along   []Along         // what else is done to it until it is read: chmod, further lines
+	Readers []FileReader
+	Gone    []Companion // commands that remove it later
+	Before  bool        // it is there before the RUN of the first write
+	Begun   bool        // an earlier command of that RUN begins it
+	Stays   bool        // it gets into a stage that is built for itself
+	Doubts  []Doubt
+}
+
+// Along is a command that works on the file beside those that put the secret in.
+type Along struct {
+	In      *dockerfile.Instruction
+	Run     *Run
+	Command *shell.Command
+}
+
+// FileReader is a RUN that reads the file, or may.
+type FileReader struct {
+	Reader
+	Removes bool // it removes the file itself, after reading
+}
+
+// First is the instruction of the first write.
+func (w *Written) First() *dockerfile.Instruction { return w.Writes[0].In }
+
+func (w *Written) doubt(in *dockerfile.Instruction, why string) {
+	if !slices.ContainsFunc(w.Doubts, func(d Doubt) bool { return d.Why == why }) {
+		w.Doubts = append(w.Doubts, Doubt{in, why})
+	}
+}
+
+// files groups the writes of a secret by their files and follows each file.
+func (a *analysis) files(s *Secret) {
+	for _, w := range s.Writes {
+		if w.Hashed || w.Unsure {
+			continue
+		}
+		file, doubt := "", ""
+		var name shell.Word
+		switch {
+		case w.Run == nil || w.Run.Exec != nil || w.Command == nil || w.How == Elsewhere:
+			doubt = w.What
+		case w.How == Configures && len(w.Kept.Files) > 0:
+			file = a.resolve(w.In, w.Command.Dir, w.Kept.Files[0])
+			if !w.Kept.Certain {
+				doubt = w.What + ", with options that are not understood"
+			}
+		case w.How == Configures:
+			doubt = w.What
+		default:
+			name = w.Path
+			file = a.resolve(w.In, w.Command.Dir, plain(name))
+			if w.Command.Program == "cp" || w.Command.Program == "install" {
+				if name, file, doubt = a.copyTarget(w, file); doubt == "" && w.Run.removed(w.Command, plain(name)) {
+					continue
+				}
+			}
+			if p := plain(name); doubt != "" {
+			} else if p == "" || name.Glob || strings.Contains(strings.NewReplacer("$HOME", "", "${HOME}", "").Replace(p), "$") || strings.ContainsAny(p, "`*?") {
+				doubt = w.What + ": which file that is, is not certain"
+			}
+		}
+		i := slices.IndexFunc(s.Written, func(x *Written) bool {
+			return x.File == file && file != "" && x.First() == w.In && (x.Writes[0].Kept == nil) == (w.Kept == nil)
+		})
+		if i < 0 {
+			s.Written = append(s.Written, &Written{File: file, Name: name, Writes: []Write{w}})
+			i = len(s.Written) - 1
+		} else {
+			s.Written[i].Writes = append(s.Written[i].Writes, w)
+		}
+		if doubt != "" {
+			s.Written[i].doubt(w.In, doubt)
+		}
+	}
+	for _, w := range s.Written {
+		if len(w.Doubts) == 0 {
+			a.follow(w)
+		}
+	}
+	// A second RUN that writes the file is no other file.
+	for i, w := range s.Written {
+		for _, x := range s.Written[:i] {
+			if w.File == x.File && w.File != "" && (w.Writes[0].Kept == nil || x.Writes[0].Kept == nil) {
+				x.doubt(w.First(), "it is written to in more than one RUN")
+			}
+		}
+	}
+}
+
+// follow finds what happens to the file after its first write.
+func (a *analysis) follow(w *Written) {
+	first := w.First()
+	if first.OnBuild {
+		w.doubt(first, "ONBUILD writes it, in builds of other projects")
+		return
+	}
+	if kind, ok := detect.File(w.File); ok {
+		w.Kind = kind
+	}
+	w.Before, w.Begun = a.there(first, w)
+	c := &Copied{Kind: w.Kind, Target: w.File, Dir: path.Dir(w.File), Known: true}
+	gone := a.afterwards(w, c, w.Writes[0].Run, w.Writes[0].Command)
+	for _, st := range a.file.Stages {
+		if !slices.Contains(st.Lineage(), first.Stage) {
+			continue
+		}
+		gone := gone
+		for _, line := range reversed(st.Lineage()) {
+			if line != first.Stage && !slices.Contains(line.Lineage(), first.Stage) {
+				continue
+			}
+			for _, x := range line.Instructions {
+				if x.OnBuild || gone || line == first.Stage && x.Index <= first.Index {
+					continue
+				}
+				switch x.Name {
+				case "run":
+					r := a.run(x)
+					if line != st {
+						gone = a.removes(r, c)
+						continue
+					}
+					if r.Why != "" {
+						w.doubt(x, r.Why)
+						continue
+					}
+					gone = a.afterwards(w, c, r, nil)
+				case "copy", "add":
+					if line == st && a.copiesOver(x, w.File) {
+						w.doubt(x, "another file is copied to its place")
+					}
+				}
+			}
+		}
+		w.Stays = w.Stays || !gone && a.project.built(st)
+	}
+	t := &Secret{File: a.file, Copied: c}
+	a.copiedFolder(t, first.Stage)
+	w.Doubts = append(w.Doubts, t.Doubts...)
+	for _, in := range a.file.Instructions {
+		src, ok := in.FlagValue("from")
+		if !ok || in.Name != "copy" || a.file.SourceStage(src) == nil || !slices.Contains(a.file.SourceStage(src).Lineage(), first.Stage) {
+			continue
+		}
+		words, ok := in.Paths()
+		for _, x := range words[:max(0, len(words)-1)] {
+			if p := path.Clean("/" + x.Text); !ok || p == w.File || globs(x.Text, w.File) {
+				w.doubt(in, "another stage copies it")
+			} else if covers(x.Text, w.File) {
+				w.Stays = true
+			}
+		}
+	}
+}
+
+// copyTarget is the file that cp makes: in a folder it keeps its name.
+func (a *analysis) copyTarget(w Write, file string) (name shell.Word, to, doubt string) {
+	name = w.Path
+	source := ""
+	for _, x := range w.Command.Args {
+		if p := plain(x); p != "" && !strings.HasPrefix(p, "-") {
+			source = path.Base(p) // the last one is where it goes
+			if x != w.Path {
+				break
+			}
+		}
+	}
+	text := plain(name)
+	folder := strings.HasSuffix(text, "/") || text == "." || text == "~" || a.isFolder(w.In, file, "") || a.makes(w.Run, file)
+	if wd, ok := Workdir(w.In); ok && wd == file {
+		folder = true
+	}
+	switch kind, ok := detect.File(file); {
+	case folder:
+		if strings.ContainsAny(name.Text, "\"'") {
+			return name, file, w.What + ": which file that is, is not certain"
+		}
+		name.Text = strings.TrimSuffix(name.Text, "/") + "/" + source
+		name.Lit, name.IsLit = "", false
+		return name, path.Join(file, source), ""
+	case ok && kind.Title != "" || path.Base(file) == source || strings.Contains(strings.TrimLeft(path.Base(file), "."), "."):
+		return name, file, ""
+	}
+	return name, file, w.What + ": whether that is a file or a folder is not certain"
+}
+
+// makes reports whether a script makes a folder.
+func (a *analysis) makes(r *Run, dir string) bool {
+	return slices.ContainsFunc(r.Script.Commands, func(c *shell.Command) bool {
+		return c.Program == "mkdir" && slices.ContainsFunc(c.Args, func(x shell.Word) bool {
+			p := plain(x)
+			return p != "" && !strings.HasPrefix(p, "-") && (a.absolute(r.In, c, p) == dir || strings.HasPrefix(a.absolute(r.In, c, p), dir+"/"))
+		})
+	})
+}
+
+func globs(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return strings.ContainsAny(pattern, "*?[") && (ok || err != nil)
+}
+
+// there reports whether the file is there before an instruction writes to it, as far as
+// the Dockerfile and the build context tell, and whether that instruction begins it.
+func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, begun bool) {
+	for _, x := range first.Stage.History(first) {
+		switch x.Name {
+		case "copy", "add":
+			before = before || a.copiesOver(x, w.File)
+		case "run":
+			r := a.run(x)
+			for _, cmd := range r.cmds {
+				if cmd.sh == nil {
+					continue
+				}
+				for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
+					before = before || redir.WritesFile() && plain(redir.Target) != "" && a.absolute(x, cmd.sh, plain(redir.Target)) == w.File
+				}
+			}
+		}
+	}
+	if w.Writes[0].How == Configures {
+		return false, false // undone by the tool, which leaves the rest as it was
+	}
+	for _, c := range w.Writes[0].Run.Script.Commands {
+		if c.Start >= w.Writes[0].Command.Start {
+			break
+		}
+		for _, redir := range c.Redirs {
+			begun = begun || redir.WritesFile() && plain(redir.Target) != "" && a.absolute(first, c, plain(redir.Target)) == w.File
+		}
+	}
+	return before || w.Writes[0].How == Edits && !begun, begun
+}
+
+// copiesOver reports whether a COPY or ADD puts a file in that place.
+func (a *analysis) copiesOver(in *dockerfile.Instruction, file string) bool {
+	words, ok := in.Paths()
+	if !ok || len(words) < 2 {
+		return false
+	}
+	dest := words[len(words)-1].Text
+	if strings.Contains(dest, "$") {
+		return false
+	}
+	dir, _ := Workdir(in)
+	target := path.Clean(dest)
+	if !path.IsAbs(target) {
+		target = path.Join(dir, target)
+	}
+	if target == file {
+		return true
+	}
+	rel, inside := strings.CutPrefix(file, strings.TrimSuffix(target, "/")+"/")
+	if !inside {
+		return false
+	}
+	if _, from := in.FlagValue("from"); from {
+		return false // what another stage has there is looked at where it is written
+	}
+	for _, w := range words[:len(words)-1] {
+		source := path.Clean(strings.TrimPrefix(w.Text, "/"))
+		if base(source) == rel {
+			return true
+		}
+		dirs, _ := a.project.Contexts(a.file.Path)
+		for _, dir := range dirs {
+			if info, err := fs.Stat(a.project.FS, path.Join(dir, source, rel)); err == nil && info.Mode().IsRegular() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// afterwards judges what a RUN does with the file: all of it, or from a command on in the
+// RUN that writes it. It reports whether the file is gone at the end.
+func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command) (gone bool) {
+	in := r.In
+	var rd *FileReader
+	mark := func(how How, program string) {
+		if rd == nil {
+			rd = &FileReader{Reader: Reader{In: in, How: how, Program: program, Run: r}}
+		} else if how > rd.How {
+			rd.How, rd.Program = how, program
+		}
+	}
+	own := func(x *shell.Command) bool {
+		return slices.ContainsFunc(w.Writes, func(v Write) bool { return v.Command == x })
+	}
+	var along []Along
+	for _, cmd := range r.cmds {
+		if cmd.sh == nil {
+			if slices.ContainsFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }) {
+				w.doubt(in, cmd.name()+" works on it")
+			} else if a.readsFile(w, cmd) {
+				mark(Known, cmd.program)
+			} else if classOf(cmd.program, cmd.args) == opaque {
+				mark(Opaque, cmd.name())
+			}
+			continue
+		}
+		if from != nil && cmd.sh.Start < from.End || own(cmd.sh) || cmd.wraps(r) || cmd.sh.Function {
+			continue
+		}
+		named := false
+		for _, x := range cmd.sh.Args {
+			if !a.sameFile(r, cmd.sh, x, c) {
+				above, pattern := a.aboveFile(r, cmd.sh, x, c)
+				switch cmd.program {
+				case "cp", "mv", "tar", "zip", "rsync", "install", "ln":
+					if above || pattern {
+						w.doubt(in, cmd.program+" takes it along with its folder")
+					}
+				case "rm":
+					if (above && wholeFolder(cmd) || pattern) && cmd.sh.In&unsureContext == 0 {
+						gone = true
+						if rd != nil {
+							rd.Removes = true
+						}
+					}
+				}
+				continue
+			}
+			named = true
+			switch cmd.program {
+			case "rm", "unlink":
+				if cmd.sh.In&unsureContext == 0 {
+					gone = true
+				}
+				w.Gone = append(w.Gone, Companion{in, r, cmd.sh, x, files(cmd) == 1})
+				if rd != nil && gone {
+					rd.Removes = true
+				}
+			case "chmod", "chown", "touch":
+				if files(cmd) != 1 {
+					w.doubt(in, cmd.program+" works on it and on other files")
+				}
+				along = append(along, Along{in, r, cmd.sh})
+			case "test", "[", "[[", "ls", "stat":
+			case "cat", "head", "tail", "grep":
+				if cmd.sh.PipeTo == nil && !slices.ContainsFunc(cmd.sh.Redirs, shell.Redir.WritesFile) {
+					mark(Named, cmd.program)
+					continue
+				}
+				w.doubt(in, cmd.program+" passes on what is in it")
+			case "cp", "mv", "ln", "install", "sed", "tee", "truncate", "shred", "dd", "sort", "awk", "perl", "envsubst":
+				w.doubt(in, cmd.program+" moves or changes it")
+			default:
+				mark(Named, cmd.name())
+			}
+		}
+		for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
+			if plain(redir.Target) == "" || !a.sameFile(r, cmd.sh, redir.Target, c) {
+				continue
+			}
+			named = true
+			if !redir.WritesFile() {
+				mark(Named, cmd.name())
+			} else if !slices.Contains(cmd.sh.Redirs, redir) {
+				w.doubt(in, "several commands write to it")
+			} else {
+				along = append(along, Along{in, r, cmd.sh})
+			}
+		}
+		switch {
+		case named || cmd.sh.Path == "":
+		case a.readsFile(w, cmd):
+			if writesConfig(cmd) && w.Name.Text != "" {
+				w.doubt(in, cmd.program+" writes its configuration, which may be this file")
+			}
+			mark(Known, cmd.program)
+		case cmd.sh.Opaque || classOf(cmd.program, cmd.args) == opaque:
+			mark(Opaque, cmd.name())
+		}
+	}
+	if from == nil && rd != nil && len(along) > 0 {
+		// chmod, then ssh: in the RUN that reads it they stay where they are.
+		along = nil
+	}
+	if from != nil || len(w.Readers) == 0 || len(along) == 0 {
+		w.Along = append(w.Along, along...)
+	} else {
+		w.doubt(in, "it is changed between two RUNs that read it")
+	}
+	if rd != nil {
+		w.Readers = append(w.Readers, *rd)
+	}
+	return gone
+}
+
+// readsFile reports whether a program is known to read the file from its place.
+func (a *analysis) readsFile(w *Written, cmd command) bool {
+	program := strings.TrimPrefix(cmd.program, "./")
+	if k := w.Writes[0].Kept; k != nil {
+		return k.ReadBy(program, cmd.args)
+	}
+	return slices.Contains(w.Kind.Programs, program)
+}
+
+// Reads reports whether anything in a RUN reads a variable, or may, besides the given
+// commands.
+func (s *Secret) Reads(r *Run, name string, less []*shell.Command) bool {
+	rest := *r
+	rest.cmds = nil
+	for _, c := range r.cmds {
+		if c.sh == nil || !slices.ContainsFunc(less, func(x *shell.Command) bool {
+			return x.Start <= c.sh.Start && c.sh.End <= x.End || x.PipeTo == c.sh || c.sh.PipeTo == x
+		}) {
+			rest.cmds = append(rest.cmds, c)
+		}
+	}
+	if r.Script != nil {
+		for _, m := range r.Script.Mentions(name) {
+			if !slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= m.Start && m.End <= x.End }) {
+				return true
+			}
+		}
+	}
+	return s.a.known(&rest, name) != "" || rest.opaque(name, func(c command) bool { return s.a.mayRead(r.In, c, name) }) != ""
+}
+
+// AlsoKept reports whether another command of the file matches the row of writers.tsv.
+func (s *Secret) AlsoKept(row string, less []*shell.Command) bool {
+	for _, in := range s.File.Instructions {
+		if in.Name != "run" || in.Stage == nil {
+			continue
+		}
+		r := s.a.run(in)
+		if r.Script == nil {
+			continue
+		}
+		for _, c := range r.Script.Commands {
+			if k, ok := kept(c); ok && k.Row == row && !slices.Contains(less, c) {
+				return true
+			}
+		}
+	}
+	return false
+}

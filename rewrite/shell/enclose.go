@@ -1,0 +1,378 @@
+package shell
+
+import (
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Enclose returns the edits by which the script runs some commands ahead of everything else, and others at its end. Each is
+// one statement of shell text: a simple command, a pipeline, a compound or a list of those by && and ||. If one of before
+// fails, the script fails and nothing else of it runs. after runs if the script succeeded; where it did not, it fails as
+// it did; where one of after fails, it fails.
+//
+// brk is the line break behind what is added: " \\\n    " or " ", or "\n" for a script with lines of its own. shell are the
+// flags of the shell that runs the script, of its SHELL instruction or -c; a "#!" line is seen here. endDir is the folder
+// that after runs in, as Command.Dir tells it; "?" if it is not certain.
+//
+// A script that is one && list is continued by &&. Before any other one, each of before is a statement that exits on failure,
+// and after follows the last statement by &&. ok is false where its end may not be reached though the script succeeds
+// (exit, exec, trap, eval at the end), where the last statement is negated or in the background, and where && would
+// suspend set -e in it.
+func (s *Script) Enclose(before, after []string, brk string, shell Flags) (edits []TextEdit, endDir string, ok bool) {
+	u := s.units[0]
+	endDir = s.end.path
+	if !s.end.known {
+		endDir = nowhere
+	}
+	lines := brk == "\n"
+	if !lines && (brk == "" || strings.Trim(strings.ReplaceAll(brk, "\\\n", ""), " \t") != "") {
+		return nil, endDir, false
+	}
+	file, err := parseAs(u.text, u.lang)
+	if err != nil || len(file.Stmts) == 0 {
+		return nil, endDir, false
+	}
+	if n := BodyStart(s.Text); n > 0 {
+		shell = FlagsOf([]string{strings.TrimRight(s.Text[:n], "\r\n")})
+	}
+	e := &enclosing{s: s, joined: !lines && len(file.Stmts) == 1 && simpleList(file.Stmts[0], false)}
+	at := offset(file.Stmts[0].Position)
+	if lines {
+		at = BodyStart(s.Text)
+	}
+	var head, tail strings.Builder
+	for _, text := range before {
+		b, ok := s.piece(text, lines)
+		ok = ok && (lines || oneLine(text, u.lang))
+		if !ok {
+			return nil, endDir, false
+		}
+		switch {
+		case e.joined:
+			head.WriteString(b.text + " &&" + brk)
+		case lines && shell.Errexit && len(operands(b.stmt)) == 1:
+			head.WriteString(b.text + "\n")
+		default:
+			b.exits = true
+			n := syntaxEnd(b.stmt)
+			head.WriteString(b.text[:n] + " || exit 1" + b.text[n:])
+			if lines {
+				head.WriteString("\n")
+			} else {
+				head.WriteString(";" + brk)
+			}
+		}
+		e.before = append(e.before, b)
+	}
+	if head.Len() > 0 {
+		edits = append(edits, TextEdit{at, at, head.String()})
+	}
+	if len(after) > 0 {
+		last := file.Stmts[len(file.Stmts)-1]
+		if !s.reachesEnd(file, last) || !continues(last) || (shell.Errexit || s.Errexit) && !s.failsAsOne(last) {
+			return nil, endDir, false
+		}
+		if lines || hasHeredoc(file) {
+			brk = " "
+		}
+		for _, text := range after {
+			a, ok := s.piece(text, false)
+			if !ok || s.shadows(text) || !oneLine(text, u.lang) {
+				return nil, endDir, false
+			}
+			tail.WriteString(" &&" + brk + a.text)
+			e.after = append(e.after, a)
+		}
+		n := syntaxEnd(last)
+		edits = append(edits, TextEdit{n, n, tail.String()})
+	}
+	return edits, endDir, e.proven(edits)
+}
+
+// piece is a statement that is added to a script.
+type piece struct {
+	text  string
+	stmt  *syntax.Stmt
+	exits bool // || exit 1 stands after it
+}
+
+// piece reads a statement that can be joined to others by &&.
+func (s *Script) piece(text string, heredoc bool) (*piece, bool) {
+	own, err := Parse(text, s.Dialect)
+	if err != nil || len(own.Comments) > 0 || own.end.path != "" || !own.end.known || len(own.Functions) > 0 {
+		return nil, false
+	}
+	for _, c := range own.Commands {
+		if c.In&(InSubshell|InSubst|PipeLeft) == 0 && c.unit.parent == nil && c.changesShell() && c.Path != "read" && c.Path != "wait" && c.Path != "hash" {
+			return nil, false
+		}
+	}
+	file, err := parseAs(text, own.units[0].lang)
+	if err != nil || len(file.Stmts) != 1 || file.Stmts[0].Semicolon.IsValid() {
+		return nil, false
+	}
+	stmt := file.Stmts[0]
+	if hasHeredoc(file) && !heredoc || offset(stmt.Position) != 0 {
+		return nil, false
+	}
+	if len(text) != syntaxEnd(stmt) && !hasHeredoc(file) {
+		return nil, false
+	}
+	list := operands(stmt)
+	if b, ok := list[0].Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.OrStmt || len(list) == 1 && list[0].Negated {
+		if hasHeredoc(file) {
+			return nil, false
+		}
+		return s.piece("{ "+text+"; }", heredoc)
+	}
+	for _, o := range list {
+		if o.Background || o.Coprocess || o.Disown || o.Negated {
+			return nil, false
+		}
+	}
+	return &piece{text: text, stmt: stmt}, true
+}
+
+// oneLine reports whether a text means the same without the line breaks that a backslash stands before, and has no others.
+func oneLine(text string, lang syntax.LangVariant) bool {
+	joined := strings.ReplaceAll(text, "\\\n", "")
+	if joined == text {
+		return strings.IndexByte(text, '\n') < 0
+	}
+	was, err := parseAs(text, lang)
+	is, again := parseAs(joined, lang)
+	return err == nil && again == nil && strings.IndexByte(joined, '\n') < 0 && dump(was) == dump(is)
+}
+
+func hasHeredoc(n syntax.Node) bool {
+	found := false
+	syntax.Walk(n, func(n syntax.Node) bool {
+		r, ok := n.(*syntax.Redirect)
+		found = found || ok && (r.Op == syntax.Hdoc || r.Op == syntax.DashHdoc)
+		return true
+	})
+	return found
+}
+
+// operands are the statements that && joins, in their order.
+func operands(s *syntax.Stmt) []*syntax.Stmt {
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.AndStmt && !s.Negated && !s.Background && !s.Coprocess && !s.Disown {
+		return append(operands(b.X), b.Y)
+	}
+	return []*syntax.Stmt{s}
+}
+
+// simpleList reports whether a statement is a list, by && and, if or is true, by ||, of simple commands and pipelines of them.
+func simpleList(s *syntax.Stmt, or bool) bool {
+	if s.Negated || s.Background || s.Coprocess || s.Disown {
+		return false
+	}
+	switch c := s.Cmd.(type) {
+	case nil, *syntax.CallExpr, *syntax.DeclClause, *syntax.LetClause, *syntax.TestClause, *syntax.ArithmCmd:
+		return true
+	case *syntax.BinaryCmd:
+		switch c.Op {
+		case syntax.OrStmt:
+			return or && simpleList(c.X, or) && simpleList(c.Y, or)
+		case syntax.AndStmt:
+			return simpleList(c.X, or) && simpleList(c.Y, or)
+		}
+		return simpleList(c.X, false) && simpleList(c.Y, false)
+	}
+	return false
+}
+
+// continues reports whether && can follow a statement.
+func continues(s *syntax.Stmt) bool {
+	if s.Negated || s.Background || s.Coprocess || s.Disown {
+		return false
+	}
+	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) {
+		return continues(b.X) && continues(b.Y)
+	}
+	return true
+}
+
+// failsAsOne reports whether a statement does the same where set -e is suspended: no part of it can fail before its end.
+func (s *Script) failsAsOne(last *syntax.Stmt) bool {
+	if !simpleList(last, true) {
+		return false
+	}
+	start, end := offset(last.Position), syntaxEnd(last)
+	for _, c := range s.Commands {
+		if c.unit == s.units[0] && c.Start >= start && c.Start < end && (c.Function || c.Path == "eval" || c.Path == "." || c.Path == "source") {
+			return false
+		}
+	}
+	ok := true
+	syntax.Walk(last, func(n syntax.Node) bool {
+		var body []*syntax.Stmt
+		switch n := n.(type) {
+		case *syntax.CmdSubst:
+			body = n.Stmts
+		case *syntax.ProcSubst:
+			body = n.Stmts
+		}
+		if len(body) > 1 || len(body) == 1 && !simpleList(body[0], true) {
+			ok = false
+		}
+		return true
+	})
+	return ok
+}
+
+// reachesEnd reports whether the script, if it succeeds, has run to the end of its last statement.
+func (s *Script) reachesEnd(file *syntax.File, last *syntax.Stmt) bool {
+	list := operands(last)
+	end := offset(list[len(list)-1].Position)
+	for _, c := range s.Commands {
+		if c.unit.parent != nil { // another shell, as traps are refused
+			continue
+		}
+		switch c.Path {
+		case "trap", "alias":
+			return false
+		case "kill":
+			if slices.ContainsFunc(c.Args, func(w Word) bool { return strings.Contains(w.Text, "$$") }) {
+				return false
+			}
+		case "eval", ".", "source":
+			if c.End > end || c.In&InFunc != 0 {
+				return false
+			}
+		case "exit", "exec", "return":
+			if c.In&(InSubshell|InSubst|PipeLeft|InBackground) == 0 && !leavesAsFailed(file, c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func leavesAsFailed(file *syntax.File, c *Command) bool {
+	switch {
+	case c.Path == "exec":
+		return len(c.Args) == 0 && len(c.Redirs) > 0
+	case c.Path == "return" && c.In&InFunc != 0:
+		return true
+	case len(c.Args) == 1 && c.Args[0].IsLit && strings.Trim(c.Args[0].Lit, "0123456789") == "" && len(c.Args[0].Lit) < 4:
+		n := 0
+		for _, d := range c.Args[0].Lit {
+			n = 10*n + int(d-'0')
+		}
+		return n%256 != 0
+	case len(c.Args) == 0, len(c.Args) == 1 && strings.Trim(c.Args[0].Text, `"`) == "$?":
+		p := find(file, c.pos)
+		if p == nil || len(p.above) == 0 {
+			return false
+		}
+		b, ok := p.above[len(p.above)-1].(*syntax.BinaryCmd)
+		return ok && b.Op == syntax.OrStmt && b.Y == p.stmt
+	}
+	return false
+}
+
+// shadows reports whether the script makes something else of a command in a text that runs after it.
+func (s *Script) shadows(text string) bool {
+	own, err := Parse(text, s.Dialect)
+	return err != nil || slices.ContainsFunc(own.Commands, func(c *Command) bool { return s.Functions[c.Path] })
+}
+
+// enclosing is what the edited script has to be.
+type enclosing struct {
+	s             *Script
+	joined        bool // all of it is one list
+	before, after []*piece
+}
+
+func (e *enclosing) proven(edits []TextEdit) bool {
+	u := e.s.units[0]
+	text := apply(u.text, edits)
+	again, err := Parse(text, u.dialect)
+	if err != nil || len(again.Comments) != len(e.s.Comments) {
+		return false
+	}
+	read := false
+	for _, lang := range languages(u.text, u.dialect) {
+		old, err := parseAs(u.text, lang)
+		if err != nil {
+			continue
+		}
+		file, err := parseAs(text, lang)
+		if err != nil || !e.holds(lang, old.Stmts, file.Stmts) {
+			return false
+		}
+		read = true
+	}
+	return read
+}
+
+// holds reports whether the statements are the old ones with the pieces around them.
+func (e *enclosing) holds(lang syntax.LangVariant, old, stmts []*syntax.Stmt) bool {
+	var want []string
+	for _, b := range e.before {
+		switch own, ok := parsePiece(b, lang); {
+		case !ok:
+			return false
+		case e.joined:
+			want = append(want, own...)
+		default:
+			if len(stmts) == 0 {
+				return false
+			}
+			s := stmts[0]
+			stmts = stmts[1:]
+			if b.exits {
+				c, ok := s.Cmd.(*syntax.BinaryCmd)
+				if !ok || c.Op != syntax.OrStmt || !exitsWithOne(c.Y) || s.Negated || s.Background {
+					return false
+				}
+				s = c.X
+			}
+			if !slices.Equal(dumps(operands(s)), own) {
+				return false
+			}
+		}
+	}
+	if len(stmts) != len(old) {
+		return false
+	}
+	last := len(old) - 1
+	for i := range last {
+		if dumpNode(old[i]) != dumpNode(stmts[i]) {
+			return false
+		}
+	}
+	want = append(want, dumps(operands(old[last]))...)
+	for _, a := range e.after {
+		own, ok := parsePiece(a, lang)
+		if !ok {
+			return false
+		}
+		want = append(want, own...)
+	}
+	return slices.Equal(dumps(operands(stmts[last])), want)
+}
+
+func parsePiece(p *piece, lang syntax.LangVariant) ([]string, bool) {
+	file, err := parseAs(p.text, lang)
+	if err != nil || len(file.Stmts) != 1 {
+		return nil, false
+	}
+	return dumps(operands(file.Stmts[0])), true
+}
+
+func dumps(stmts []*syntax.Stmt) []string {
+	var list []string
+	for _, s := range stmts {
+		list = append(list, dumpNode(s))
+	}
+	return list
+}
+
+func exitsWithOne(s *syntax.Stmt) bool {
+	c, ok := s.Cmd.(*syntax.CallExpr)
+	return ok && len(c.Args) == 2 && c.Args[0].Lit() == "exit" && c.Args[1].Lit() == "1" && len(s.Redirs) == 0
+}

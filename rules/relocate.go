@@ -1,0 +1,799 @@
+package rules
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/shell"
+)
+
+// relocation moves the commands that write a mounted secret into the RUNs that read what
+// they write, and undoes them there.
+type relocation struct {
+	p      *rewrite.Pass
+	s      *flow.Secret
+	runs   map[*dockerfile.Instruction]*changedRun
+	order  []*dockerfile.Instruction
+	needs  []string
+	safety rewrite.Safety
+	titles []string
+
+	settings int // of git, that go into the environment
+}
+
+// changedRun is what becomes of one RUN.
+type changedRun struct {
+	run           *flow.Run
+	gone          []*shell.Command // taken out, with what is around them alone
+	spans         []shell.Span
+	whole         bool
+	swapped       []shell.TextEdit
+	before, after []string
+	flags         []string
+	unmount       []dockerfile.Word
+}
+
+// relocate returns the fix after which nothing of the secret is in any layer, or the
+// reason why no edit is certainly right.
+func relocate(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
+	m := &relocation{p: p, s: s, runs: map[*dockerfile.Instruction]*changedRun{}, safety: rewrite.Safe}
+	for _, w := range s.Written {
+		if reason := m.file(w); reason != "" {
+			return nil, reason
+		}
+	}
+	for _, in := range m.order {
+		if reason := m.runs[in].without(); reason != "" {
+			return nil, reason
+		}
+		m.dropMounts(in)
+	}
+	edits, reason := m.edits()
+	if reason != "" {
+		return nil, reason
+	}
+	fix := &rewrite.Fix{
+		Title:   strings.Join(m.titles, ", "),
+		Safety:  m.safety,
+		Needs:   strings.Join(m.needs, "; "),
+		Changes: []rewrite.Change{{Path: p.File.Path, Edits: edit.Join(edits)}},
+	}
+	if why := linked(p.Workspace, fix.Changes); why != "" {
+		return nil, why
+	}
+	return fix, ""
+}
+
+func (m *relocation) at(in *dockerfile.Instruction, r *flow.Run) *changedRun {
+	c := m.runs[in]
+	if c == nil {
+		c = &changedRun{run: r}
+		m.runs[in] = c
+		m.order = append(m.order, in)
+	}
+	return c
+}
+
+func (m *relocation) lower(format string, args ...any) {
+	m.safety = min(m.safety, rewrite.Review)
+	if need := fmt.Sprintf(format, args...); !slices.Contains(m.needs, need) {
+		m.needs = append(m.needs, need)
+	}
+}
+
+// file decides what becomes of one written file.
+func (m *relocation) file(w *flow.Written) string {
+	first := w.First()
+	if len(w.Doubts) > 0 {
+		return because(w.Doubts[0])
+	}
+	var r *flow.Run
+	for _, v := range w.Writes {
+		r = v.Run
+		if v.Kept != nil {
+			if reason := m.tool(w, v); reason != "" {
+				return reason
+			}
+			continue
+		}
+	}
+	if w.Writes[0].Kept != nil {
+		return ""
+	}
+	name := w.Name.Text
+	if len(w.Readers) == 0 {
+		return fmt.Sprintf("line %d: %s, and nothing in the build is known to read it there", first.Line, w.Writes[0].What)
+	}
+	if reason := m.unlessRunning(w); reason != "" {
+		return reason
+	}
+	moved, reason := m.detach(w)
+	if reason != "" {
+		return reason
+	}
+	before, after := moved, []string{sudo(w.Writes[0].Command) + "rm -f " + name}
+	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first })
+	if w.Begun && inside && len(w.Readers) > 1 {
+		return fmt.Sprintf("line %d writes %s in parts, and others read it too", first.Line, shown(w))
+	}
+	if w.Before || w.Begun && !inside || w.Writes[0].How == flow.Appends && !w.Begun && !official(first) {
+		// It is there already, or may be: it is put back as it was.
+		saved := name + ".orig"
+		if strings.ContainsAny(name, `"'`) || mentioned(m.p.File, path.Base(saved)) {
+			return fmt.Sprintf("line %d: %s, which is there before, and there is no name to keep it under", first.Line, w.Writes[0].What)
+		}
+		save := "cp -p " + name + " " + saved
+		if !w.Before && !w.Begun {
+			save = "touch " + name + " && " + save
+		}
+		before = append([]string{sudo(w.Writes[0].Command) + save}, moved...)
+		after = []string{sudo(w.Writes[0].Command) + "mv -f " + saved + " " + name}
+	}
+	return m.readers(w, r, before, after, func(c *changedRun) string {
+		if before[0] != moved[0] {
+			c.before = append(c.before, before[0])
+		}
+		c.after = append(c.after, after...)
+		return ""
+	})
+}
+
+// readers gives each RUN that reads a file what it needs. before and after are for those
+// that follow; the RUN that writes and reads, if it is one, is left to inside.
+func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []string, inside func(*changedRun) string) string {
+	first := w.First()
+	var lines []string
+	for _, rd := range w.Readers {
+		lines = append(lines, fmt.Sprint(rd.In.Line))
+		c := m.at(rd.In, rd.Run)
+		if rd.How == flow.Opaque {
+			m.lower("check that %s (line %d) needs %s", rd.Program, rd.In.Line, shown(w))
+		}
+		if rd.In == first {
+			if rd.Removes {
+				continue
+			}
+			if reason := inside(c); reason != "" {
+				return reason
+			}
+			continue
+		}
+		if reason := m.fits(w, rd, before); reason != "" {
+			return reason
+		}
+		c.before = append(c.before, before...)
+		if !rd.Removes {
+			c.after = append(c.after, after...)
+		}
+		c.flags = append(c.flags, m.mounts(w, rd.In)...)
+	}
+	if !slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first }) {
+		if reason := m.takeOut(r, commands(w)); reason != "" {
+			return reason
+		}
+	}
+	if reason := m.companions(w); reason != "" {
+		return reason
+	}
+	run := "RUN in line "
+	if len(lines) > 1 {
+		run = "RUNs in lines "
+	}
+	if strings.Contains(w.File, "/.ssh/") || strings.HasPrefix(w.Kind.ID, "id_") {
+		m.needs = append(m.needs, "with an ssh agent, --mount=type=ssh in place of the key keeps it out of the build altogether")
+	}
+	m.titles = append(m.titles, "write "+shown(w)+" only for the "+run+strings.Join(lines, ", "))
+	return ""
+}
+
+// shown names a written file for people.
+func shown(w *flow.Written) string {
+	if w.Name.Text != "" {
+		return strings.Trim(w.Name.Text, `"'`)
+	}
+	if k := w.Writes[0].Kept; k != nil && len(k.Files) > 0 {
+		return k.Files[0]
+	}
+	return "it"
+}
+
+func commands(w *flow.Written) []*shell.Command {
+	var out []*shell.Command
+	for _, v := range w.Writes {
+		out = append(out, v.Command)
+	}
+	return out
+}
+
+// sudo is the wrapper that a command runs under, if it is one that its undoing needs too.
+func sudo(c *shell.Command) string {
+	if c.Parent != nil && c.Parent.Program == "sudo" && len(c.Parent.Args) > 0 && !strings.HasPrefix(c.Parent.Args[0].Text, "-") {
+		return "sudo "
+	}
+	return ""
+}
+
+// official reports a base image of Docker's own library: what is in a home folder there is known.
+func official(in *dockerfile.Instruction) bool {
+	line := in.Stage.Lineage()
+	return !strings.ContainsAny(strings.TrimPrefix(strings.TrimPrefix(line[len(line)-1].Base, "docker.io/"), "library/"), "/$")
+}
+
+func mentioned(f *dockerfile.File, name string) bool { return strings.Contains(string(f.Src), name) }
+
+// unlessRunning says why a file that the running container may read stays.
+func (m *relocation) unlessRunning(w *flow.Written) string {
+	if !w.Stays {
+		return ""
+	}
+	if w.Writes[0].Kept != nil {
+		if len(w.Readers) == 0 {
+			return fmt.Sprintf("line %d: %s, and nothing in the build is known to read it there: the running container may", w.First().Line, w.Writes[0].What)
+		}
+		m.lower("the running container no longer has what %s", strings.Replace(w.Writes[0].What, "keeps it", "kept", 1))
+		return ""
+	}
+	if w.Kind.Title == "" || w.Kind.Run {
+		return fmt.Sprintf("line %d: %s, where the running container may read it", w.First().Line, w.Writes[0].What)
+	}
+	if !w.Kind.Sure || strings.HasPrefix(w.Kind.ID, "id_") {
+		m.lower("the running container no longer has %s", shown(w))
+	}
+	return ""
+}
+
+// detach returns the text of the commands that write the file, in order.
+func (m *relocation) detach(w *flow.Written) ([]string, string) {
+	var out []string
+	take := func(r *flow.Run, c *shell.Command) string {
+		d, ok := r.Script.Detach(c)
+		if !ok {
+			return fmt.Sprintf("line %d: the command that writes %s cannot be taken out of its RUN with certainty", r.In.Line, shown(w))
+		}
+		if d.Dir != "" {
+			return fmt.Sprintf("line %d: %s runs in another folder than the RUN begins in", r.In.Line, c.Program)
+		}
+		if !slices.Contains(out, d.Text) {
+			out = append(out, d.Text)
+		}
+		return ""
+	}
+	only := len(w.Readers) == 1 && w.Readers[0].In == w.First()
+	if only {
+		return []string{""}, ""
+	}
+	for _, v := range w.Writes {
+		if reason := take(v.Run, v.Command); reason != "" {
+			return nil, reason
+		}
+	}
+	for _, x := range w.Along {
+		if reason := take(x.Run, x.Command); reason != "" {
+			return nil, reason
+		}
+	}
+	return out, ""
+}
+
+// takeOut removes commands from a RUN.
+func (m *relocation) takeOut(r *flow.Run, cmds []*shell.Command) string {
+	c := m.at(r.In, r)
+	for _, cmd := range cmds {
+		if !slices.Contains(c.gone, cmd) {
+			c.gone = append(c.gone, cmd)
+		}
+	}
+	return ""
+}
+
+// without finds the bytes to delete so that the commands are gone: one after the other,
+// since what stands between two of them can go only once.
+func (c *changedRun) without() string {
+	if len(c.gone) == 0 {
+		return ""
+	}
+	slices.SortFunc(c.gone, func(a, b *shell.Command) int { return a.Start - b.Start })
+	script := c.run.Script
+	now := func(at int) int { // an offset of the script as it was, in what is left of it
+		n := at
+		for _, sp := range c.spans {
+			if sp.End <= at {
+				n -= sp.End - sp.Start
+			} else if sp.Start < at {
+				n -= at - sp.Start
+			}
+		}
+		return n
+	}
+	for _, cmd := range c.gone {
+		if slices.ContainsFunc(c.spans, func(sp shell.Span) bool { return sp.Start <= cmd.Start && cmd.End <= sp.End }) {
+			continue // it went with another
+		}
+		unclear := fmt.Sprintf("line %d: %s cannot be taken out of its RUN with certainty", c.run.In.Line, cmd.Program)
+		i := slices.IndexFunc(script.Commands, func(x *shell.Command) bool { return x.Start == now(cmd.Start) && x.Path == cmd.Path })
+		if i < 0 {
+			return unclear
+		}
+		d, ok := script.Detach(script.Commands[i])
+		if !ok {
+			return unclear
+		}
+		if d.Whole {
+			c.whole = true
+			return ""
+		}
+		text := script.Text
+		slices.SortFunc(d.Spans, func(a, b shell.Span) int { return b.Start - a.Start })
+		for _, sp := range d.Spans {
+			text = text[:sp.Start] + text[sp.End:]
+			c.cut(sp)
+		}
+		left, err := shell.Parse(text, script.Dialect)
+		if err != nil {
+			return unclear
+		}
+		script = left
+	}
+	return ""
+}
+
+// cut adds a span of what is left of the script, told in the script as it was.
+func (c *changedRun) cut(sp shell.Span) {
+	slices.SortFunc(c.spans, func(a, b shell.Span) int { return a.Start - b.Start })
+	start, end := sp.Start, sp.End
+	for _, old := range c.spans {
+		if old.Start <= start {
+			start += old.End - old.Start
+		}
+		if old.Start < end {
+			end += old.End - old.Start
+		}
+	}
+	kept := []shell.Span{{Start: start, End: end}}
+	for _, old := range c.spans {
+		if old.Start < start || old.Start >= end {
+			kept = append(kept, old)
+		}
+	}
+	c.spans = kept
+}
+
+// companions takes out what has nothing to do any more: the rm of a file that is gone at
+// the end of the RUN that reads it, and what moved along with the write.
+func (m *relocation) companions(w *flow.Written) string {
+	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == w.First() })
+	for _, x := range w.Along {
+		if inside && x.In == w.First() {
+			continue
+		}
+		if reason := m.takeOut(x.Run, []*shell.Command{x.Command}); reason != "" {
+			return reason
+		}
+	}
+	for _, g := range w.Gone {
+		if slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == g.In }) {
+			continue // it has a file again
+		}
+		if !g.Sole {
+			start := g.Arg.Start
+			for start > 0 && (g.Run.Text[start-1] == ' ' || g.Run.Text[start-1] == '\t') {
+				start--
+			}
+			c := m.at(g.In, g.Run)
+			c.swapped = append(c.swapped, shell.TextEdit{Start: start, End: g.Arg.End})
+			continue
+		}
+		if reason := m.takeOut(g.Run, []*shell.Command{g.Command}); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// tool deals with a command that keeps the secret in the tool's own files.
+func (m *relocation) tool(w *flow.Written, v flow.Write) string {
+	sp, ok := respell(*v.Kept, v.Command)
+	if !ok {
+		return fmt.Sprintf("line %d: %s, and there is no other way to say it that is certain", v.In.Line, v.What)
+	}
+	one := *w
+	one.Writes = []flow.Write{v}
+	env := len(sp.Env) > 0
+	if env = env && m.enough(sp, v, w); env && strings.HasPrefix(sp.Env[0], "GIT_CONFIG_COUNT=") {
+		sp.Env = numbered(sp.Env, m.settings)
+		m.settings++
+	}
+	if !env && sp.Undo == "" && sp.Replace == "" {
+		return fmt.Sprintf("line %d: %s, and nothing takes it back for certain", v.In.Line, v.What)
+	}
+	switch {
+	case sp.Replace != "":
+		c := m.at(v.In, v.Run)
+		c.swapped = append(c.swapped, sp.Edits...)
+		if !env {
+			for _, rd := range w.Readers {
+				if rd.How != flow.Opaque {
+					return fmt.Sprintf("line %d: %s uses the credential that line %d keeps", rd.In.Line, rd.Program, v.In.Line)
+				}
+				m.lower("check that %s (line %d) does not use the credential that %s kept", rd.Program, rd.In.Line, v.Command.Program)
+			}
+			if w.Stays {
+				m.lower("in the running container, %s no longer has the credential", v.Command.Program)
+			}
+			m.titles = append(m.titles, "keep it out of what "+v.Command.Program+" remembers")
+			return ""
+		}
+	case len(w.Readers) == 0:
+		return fmt.Sprintf("line %d: %s, and nothing in the build is known to read it there", v.In.Line, v.What)
+	}
+	if reason := m.unlessRunning(w); reason != "" {
+		return reason
+	}
+	source := v.Run.Script.Text[v.Command.Start:v.Command.End]
+	text := source
+	only := len(w.Readers) == 1 && w.Readers[0].In == v.In
+	if !only || env {
+		d, ok := v.Run.Script.Detach(v.Command)
+		switch {
+		case ok && (d.Dir == "" || env):
+			text = d.Text
+		case sp.Replace == "":
+			return fmt.Sprintf("line %d: %s cannot be taken out of its RUN with certainty", v.In.Line, v.Command.Program)
+		}
+	}
+	// A command under a condition is replaced, and undone, under that condition.
+	instead := func(by string) (string, bool) {
+		for _, cond := range []string{"if ", "[ ", "test ", "[[ "} {
+			if strings.HasPrefix(text, cond) {
+				return strings.Replace(text, source, by, 1), strings.Count(text, source) == 1 && v.Command.Parent == nil
+			}
+		}
+		return by, v.Command.In&shell.InBranch == 0
+	}
+	if env {
+		export, ok := instead("export " + strings.Join(sp.Env, " "))
+		if !ok {
+			return fmt.Sprintf("line %d: %s stands under a condition that is not understood", v.In.Line, v.Command.Program)
+		}
+		for _, rd := range w.Readers {
+			if rd.Run.As() != "" {
+				return fmt.Sprintf("line %d: %s may not hand on the variable that takes the place of %s", rd.In.Line, rd.Run.As(), v.Command.Program)
+			}
+		}
+		return m.readers(&one, v.Run, []string{export}, nil, func(c *changedRun) string {
+			if sp.Replace != "" {
+				c.before = append(c.before, export)
+				return ""
+			}
+			if v.Command.In&^(shell.AndLeft|shell.AndRight|shell.InBranch) != 0 || v.Command.PipeTo != nil || v.Command.Parent != nil {
+				return fmt.Sprintf("line %d: %s stands where a variable does not last", v.In.Line, v.Command.Program)
+			}
+			c.swapped = append(c.swapped, shell.TextEdit{Start: v.Command.Start, End: v.Command.End, New: "export " + strings.Join(sp.Env, " ")})
+			return ""
+		})
+	}
+	undo, ok := instead(sudo(v.Command) + sp.Undo)
+	if sp.Undo == "" || !ok {
+		return fmt.Sprintf("line %d: %s, and nothing takes it back for certain", v.In.Line, v.What)
+	}
+	undoing := []string{undo}
+	if undo == sudo(v.Command)+sp.Undo {
+		undoing = strings.Split(undo, " && ")
+	}
+	return m.readers(&one, v.Run, []string{text}, undoing, func(c *changedRun) string {
+		c.after = append(c.after, undoing...)
+		return ""
+	})
+}
+
+// fits says why commands of one RUN cannot be run at the start of another.
+func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) string {
+	first := w.First()
+	in := rd.In
+	if rd.Run.Script == nil || rd.Run.Exec != nil {
+		return fmt.Sprintf("line %d: what writes %s cannot be added to the exec form", in.Line, shown(w))
+	}
+	if flow.User(in) != flow.User(first) {
+		return fmt.Sprintf("line %d reads %s as another user than line %d writes it", in.Line, shown(w), first.Line)
+	}
+	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
+	relative = relative || slices.ContainsFunc(w.Writes, readsRelative)
+	var between []*dockerfile.Instruction
+	for _, x := range in.Stage.History(in) {
+		if x.Index > first.Index {
+			between = append(between, x)
+		}
+	}
+	for _, x := range between {
+		switch x.Name {
+		case "shell":
+			return fmt.Sprintf("line %d changes the shell between the RUN that writes %s and the one that reads it", x.Line, shown(w))
+		case "workdir":
+			if relative {
+				from, ok := flow.Workdir(first)
+				to, ok2 := flow.Workdir(in)
+				if !ok || !ok2 || from != to {
+					return fmt.Sprintf("line %d changes the folder between the RUN that writes %s and the one that reads it", x.Line, shown(w))
+				}
+			}
+		}
+	}
+	for _, v := range w.Writes {
+		if readsRelative(v) && v.Command.Dir != "" || relative && v.Command.Dir != "" {
+			return fmt.Sprintf("line %d writes %s in another folder than the RUN's", first.Line, shown(w))
+		}
+		if why := m.inputs(v, between); why != "" {
+			return why
+		}
+	}
+	for _, text := range before {
+		script, err := shell.Parse(text, rd.Run.Script.Dialect)
+		if err != nil {
+			return fmt.Sprintf("line %d: the shell is another one than that of line %d", in.Line, first.Line)
+		}
+		for _, u := range script.Uses {
+			for _, x := range between {
+				if x.Name != "arg" && x.Name != "env" {
+					continue
+				}
+				if slices.ContainsFunc(x.Pairs(), func(p dockerfile.Pair) bool { return p.Name == u.Name }) {
+					return fmt.Sprintf("line %d changes %s between the RUN that writes %s and the one that reads it", x.Line, u.Name, shown(w))
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// readsRelative reports a command that names a file to read by the folder it runs in.
+func readsRelative(v flow.Write) bool {
+	switch v.Command.Program {
+	case "cat", "cp", "install", "envsubst":
+	default:
+		return false
+	}
+	for _, a := range v.Command.Args {
+		if n := strings.Trim(a.Text, `"'`); !strings.HasPrefix(n, "-") && !strings.HasPrefix(n, "/") && !strings.HasPrefix(n, "~") && !strings.HasPrefix(n, "$") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.Command.Redirs, func(d shell.Redir) bool {
+		return d.Op == "<" && !strings.HasPrefix(strings.Trim(d.Target.Text, `"'`), "/")
+	})
+}
+
+// inputs says which instruction may change a file that a moved command reads.
+func (m *relocation) inputs(v flow.Write, between []*dockerfile.Instruction) string {
+	var names []string
+	switch v.Command.Program {
+	case "cat", "sed", "awk", "cp", "install", "envsubst", "base64", "tr", "head", "tail", "cut":
+	default:
+		return ""
+	}
+	for _, a := range v.Command.Args {
+		if n := strings.Trim(a.Text, `"'`); !strings.HasPrefix(n, "-") && !strings.HasPrefix(n, "/run/secrets/") && !strings.ContainsAny(n, "|{}()^;") {
+			names = append(names, path.Base(n))
+		}
+	}
+	for _, d := range v.Command.Redirs {
+		if d.Op == "<" {
+			names = append(names, path.Base(strings.Trim(d.Target.Text, `"'`)))
+		}
+	}
+	for _, x := range between {
+		if x.Name != "run" && x.Name != "copy" && x.Name != "add" {
+			continue
+		}
+		for _, n := range names {
+			if len(n) > 1 && strings.Contains(x.Text, n) && v.How != flow.Edits {
+				return fmt.Sprintf("line %d works on %s, which the command that moves reads", x.Line, n)
+			}
+		}
+	}
+	return ""
+}
+
+// mounts returns the mounts that moved commands need in another RUN.
+func (m *relocation) mounts(w *flow.Written, to *dockerfile.Instruction) []string {
+	var out []string
+	from := w.First()
+	for _, o := range m.s.Origins {
+		target := flow.MountTarget(from, o.Mount, m.s.ID)
+		if o.In != from || !slices.ContainsFunc(w.Writes, func(v flow.Write) bool {
+			return v.Via == o.Mount.Opts["env"] || v.Via == target
+		}) {
+			continue
+		}
+		if slices.ContainsFunc(m.s.Origins, func(x flow.Origin) bool {
+			return x.In == to && x.Mount.Opts["env"] == o.Mount.Opts["env"] && flow.MountTarget(to, x.Mount, m.s.ID) == target
+		}) || slices.Contains(m.at(to, nil).flags, o.Mount.Flag.Text) {
+			continue
+		}
+		out = append(out, o.Mount.Flag.Text)
+	}
+	return out
+}
+
+// dropMounts takes the secret's mounts off a RUN in which nothing reads it any more.
+func (m *relocation) dropMounts(in *dockerfile.Instruction) {
+	c := m.runs[in]
+	if c.whole || len(c.gone) == 0 {
+		return
+	}
+	for _, o := range m.s.Origins {
+		if o.In != in {
+			continue
+		}
+		if name := o.Mount.Opts["env"]; name != "" && m.s.Reads(c.run, name, c.gone) {
+			continue
+		}
+		if file := flow.MountTarget(in, o.Mount, m.s.ID); file != "" {
+			rest := c.run.Text
+			for _, g := range c.gone {
+				rest = strings.ReplaceAll(rest, c.run.Text[g.Start:g.End], "")
+			}
+			if strings.Contains(rest, path.Base(file)) {
+				continue
+			}
+		}
+		c.unmount = append(c.unmount, o.Mount.Flag)
+	}
+}
+
+// edits puts together what changes in each RUN.
+func (m *relocation) edits() ([]edit.Edit, string) {
+	var out []edit.Edit
+	var whole []*dockerfile.Instruction
+	for _, in := range m.order {
+		c := m.runs[in]
+		if c.whole {
+			if len(c.before)+len(c.after)+len(c.swapped) > 0 {
+				return nil, fmt.Sprintf("line %d writes one file and reads another", in.Line)
+			}
+			whole = append(whole, in)
+			continue
+		}
+		edits, reason := c.edits(in)
+		if reason != "" {
+			return nil, reason
+		}
+		out = append(out, edits...)
+	}
+	return append(out, m.p.File.Delete(whole...)...), ""
+}
+
+func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
+	var out []edit.Edit
+	unclear := fmt.Sprintf("line %d: the RUN cannot be changed with certainty", in.Line)
+	var texts []shell.TextEdit
+	for _, sp := range c.spans {
+		texts = append(texts, shell.TextEdit{Start: sp.Start, End: sp.End})
+	}
+	texts = append(texts, c.swapped...)
+	if len(c.before)+len(c.after) > 0 {
+		if c.run.Script == nil || c.run.Exec != nil {
+			return nil, fmt.Sprintf("line %d: nothing can be added to the exec form", in.Line)
+		}
+		// What a shell reads as a line break; the Dockerfile's own is put in its place below.
+		brk := " "
+		physical := strings.TrimRight(string(in.File.Src[in.Start:in.End]), "\r\n")
+		switch heredoc := len(in.Heredocs) > 0; {
+		case heredoc && c.run.Raw():
+			brk = "\n"
+			if in.File.Newline != "\n" {
+				return nil, fmt.Sprintf("line %d: a here-document whose lines end in CRLF", in.Line)
+			}
+		case heredoc:
+			return nil, fmt.Sprintf("line %d: a RUN with a here-document cannot be added to with certainty", in.Line)
+		case len(c.before) > 0 || strings.Contains(physical, "\n"):
+			brk = " \\\n" + indent(physical)
+		}
+		enclosed, endDir, ok := c.run.Script.Enclose(c.before, c.after, brk, shellFlags(in))
+		if !ok {
+			return nil, unclear
+		}
+		if endDir != "" && slices.ContainsFunc(c.after, relativePaths) {
+			return nil, fmt.Sprintf("line %d ends in another folder than it begins in", in.Line)
+		}
+		if strings.HasPrefix(brk, " \\") {
+			if len(c.before) > 0 && len(enclosed) > 0 {
+				enclosed[0].New = strings.TrimPrefix(brk, " ") + enclosed[0].New
+			}
+			for i := range enclosed {
+				if lead, ok := leading(physical); ok && len(c.before) == 0 {
+					enclosed[i].New = strings.ReplaceAll(enclosed[i].New, " &&"+brk, " \\\n"+lead+"&& ")
+				}
+				enclosed[i].New = strings.ReplaceAll(enclosed[i].New, "\\\n", string(in.File.Escape)+in.File.Newline)
+			}
+		}
+		texts = append(texts, enclosed...)
+	}
+	for _, t := range texts {
+		start, end, ok := c.run.Source(t.Start, t.End)
+		if !ok {
+			return nil, unclear
+		}
+		out = append(out, edit.Edit{Start: start, End: end, New: t.New})
+	}
+	if len(c.flags) > 0 {
+		out = append(out, in.AddFlags(c.flags...))
+	}
+	for _, flag := range c.unmount {
+		out = append(out, in.DropFlag(flag))
+	}
+	return out, ""
+}
+
+// indent is how a RUN's further lines begin.
+func indent(physical string) string {
+	lines := strings.Split(physical, "\n")
+	if len(lines) > 1 {
+		last := lines[len(lines)-1]
+		if n := len(last) - len(strings.TrimLeft(last, " \t")); n > 0 {
+			return last[:n]
+		}
+	}
+	return "    "
+}
+
+// leading reports a RUN whose lines begin with &&, and what stands before it.
+func leading(physical string) (string, bool) {
+	lines := strings.Split(physical, "\n")
+	last := lines[len(lines)-1]
+	rest := strings.TrimLeft(last, " \t")
+	return last[:len(last)-len(rest)], len(lines) > 1 && strings.HasPrefix(rest, "&&")
+}
+
+// relativePaths reports an undoing that names a file relative to the current folder.
+func relativePaths(undo string) bool {
+	words := strings.Fields(undo)
+	last := strings.Trim(words[len(words)-1], `"'`)
+	return (strings.Contains(undo, "rm -f ") || strings.Contains(undo, "mv -f ")) && !strings.HasPrefix(last, "/") && !strings.HasPrefix(last, "~") && !strings.HasPrefix(last, "$")
+}
+
+// enough reports whether variables do for every reader what the command did.
+func (m *relocation) enough(sp respelled, v flow.Write, w *flow.Written) bool {
+	if sp.Needs != "" && !gitReadsEnvironment(m.p.File, w) {
+		return false
+	}
+	for _, r := range w.Readers {
+		if slices.ContainsFunc(sp.Unless, func(word string) bool { return dockerfile.MentionsName(r.Run.Text, word) }) {
+			return false
+		}
+	}
+	// Variables can lose against what another command of the kind keeps.
+	return !sp.Whole || !m.s.AlsoKept(v.Kept.Row, commands(w))
+}
+
+// numbered counts a setting of git on from those that are in the environment before it.
+func numbered(env []string, n int) []string {
+	var out []string
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		switch name {
+		case "GIT_CONFIG_COUNT":
+			value = fmt.Sprint(n + 1)
+		default:
+			name = strings.TrimSuffix(name, "0") + fmt.Sprint(n)
+		}
+		out = append(out, name+"="+value)
+	}
+	return out
+}
+
+// shellFlags are the flags of the shell in force: SHELL ["/bin/bash", "-euo", "pipefail", "-c"].
+func shellFlags(in *dockerfile.Instruction) shell.Flags {
+	var flags shell.Flags
+	for _, x := range in.Stage.History(in) {
+		if x.Name == "shell" {
+			flags = shell.FlagsOf(x.Strings())
+		}
+	}
+	return flags
+}
