@@ -20,12 +20,12 @@ const maxSteps = 8
 // there is none, and the reason of that one is the reason for all.
 func complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 	whole := *fix
-	whole.Then, whole.ThenKey = nil, ""
+	whole.Then, whole.ThenKey, whole.ThenSure = nil, "", false
 	to, err := ws.With(fix)
 	if err != nil {
 		return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
 	}
-	for range maxSteps {
+	for step := range maxSteps {
 		st, err := look(to, before.Path, []*Rule{fix.Then}, nil)
 		if err != nil {
 			return nil, "BuildKit does not read the result; report this"
@@ -39,6 +39,8 @@ func complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 		}
 		lines := lineMap(before, st.file)
 		switch {
+		case next == nil && step == 0 && fix.ThenSure:
+			return nil, "what is written into a layer is not found again after the first step; report this"
 		case next == nil:
 			whole.Changes = between(ws, to, &whole)
 			return &whole, ""

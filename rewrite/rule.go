@@ -56,8 +56,9 @@ type Fix struct {
 
 	// Then is asked of the result, and its finding of that key is fixed in the same
 	// transaction; where it cannot be, there is no fix at all.
-	Then    *Rule
-	ThenKey string
+	Then     *Rule
+	ThenKey  string
+	ThenSure bool // there must be such a finding
 }
 
 // Passed is one secret that the build command must pass.

@@ -75,17 +75,17 @@ func respell(k flow.Kept, c *shell.Command) (sp respelled, ok bool) {
 		return sp, false
 	}
 	t := &template{k: k, c: c}
-	if env, ok := t.env(r.env); ok && !sudo {
+	if env, ok := t.env(r.env); ok && !sudo && !k.Partial {
 		sp.Env, sp.Needs, sp.Unless, sp.Whole = env, r.needs, r.unless, r.whole
 	}
 	if undo, ok := t.shell(r.undo); ok && !(sudo && strings.Contains(undo, " && ")) {
 		sp.Undo = undo
 	}
-	if edits, ok := t.replace(r.replace); ok {
+	if edits, ok := t.replace(r.replace); ok && (sp.Env != nil || !strings.HasPrefix(r.replace, "drop ")) {
 		sp.Edits, sp.Replace = edits, reworded(c, edits)
 	}
-	if r.replace != "" && sp.Replace == "" && sp.Undo == "" {
-		sp.Env = nil // they are for what comes after the replacement
+	if r.replace != "" && sp.Replace == "" {
+		sp.Env = nil // they stand beside the replacement, not for the command
 	}
 	return sp, sp.Env != nil || sp.Undo != "" || sp.Replace != ""
 }
@@ -412,7 +412,7 @@ func (t *template) replace(how string) ([]shell.TextEdit, bool) {
 		return nil, false
 	}
 	words := strings.Fields(how)
-	if words[0] == "clean" {
+	if words[0] != "drop" {
 		w, ok := t.k.Words[words[1]]
 		if _, config := t.k.Words["config"]; !ok || config {
 			return nil, false // clone -c stays in the clone's own configuration
@@ -422,14 +422,16 @@ func (t *template) replace(how string) ([]shell.TextEdit, bool) {
 			return nil, false
 		}
 		u, ok := splitURL(ps)
-		if !ok || !u.forOption() {
+		if !ok {
 			return nil, false
 		}
+		clean := shell.TextEdit{Start: w.Start, End: w.End, New: likeWord(w, u.clean())}
+		if words[0] == "strip" {
+			return []shell.TextEdit{clean}, true
+		}
 		at := c.Start + len(c.Path)
-		return []shell.TextEdit{
-			{Start: at, End: at, New: ` -c "url.` + flow.Quoted(u.base()) + ".insteadOf=" + flow.Quoted(u.host()) + `"`},
-			{Start: w.Start, End: w.End, New: likeWord(w, u.clean())},
-		}, true
+		option := ` -c "url.` + flow.Quoted(u.base()) + ".insteadOf=" + flow.Quoted(u.host()) + `"`
+		return []shell.TextEdit{{Start: at, End: at, New: option}, clean}, u.forOption()
 	}
 	return t.drop(words[1:])
 }

@@ -188,7 +188,9 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []strin
 	if strings.Contains(w.File, "/.ssh/") || strings.HasPrefix(w.Kind.ID, "id_") {
 		m.needs = append(m.needs, "with an ssh agent, --mount=type=ssh in place of the key keeps it out of the build altogether")
 	}
-	m.titles = append(m.titles, "write "+shown(w)+" only for the "+run+strings.Join(lines, ", "))
+	if title := "write " + shown(w) + " only for the " + run + strings.Join(lines, ", "); !slices.Contains(m.titles, title) {
+		m.titles = append(m.titles, title)
+	}
 	return ""
 }
 
@@ -426,7 +428,9 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 			if w.Stays {
 				m.lower("in the running container, %s no longer has the credential", v.Command.Program)
 			}
-			m.titles = append(m.titles, "keep it out of what "+v.Command.Program+" remembers")
+			if title := "keep it out of what " + v.Command.Program + " remembers"; !slices.Contains(m.titles, title) {
+				m.titles = append(m.titles, title)
+			}
 			return ""
 		}
 	case len(w.Readers) == 0:
@@ -504,6 +508,9 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) 
 	}
 	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
 	relative = relative || slices.ContainsFunc(w.Writes, readsRelative)
+	if flow.Covered(in, w.File) {
+		return fmt.Sprintf("line %d: another mount covers the place of %s", in.Line, shown(w))
+	}
 	var between []*dockerfile.Instruction
 	for _, x := range in.Stage.History(in) {
 		if x.Index > first.Index {
@@ -537,7 +544,11 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) 
 		if err != nil {
 			return fmt.Sprintf("line %d: the shell is another one than that of line %d", in.Line, first.Line)
 		}
-		for _, u := range script.Uses {
+		uses := script.Uses
+		if strings.Contains(text, "~/") || w.Writes[0].Kept != nil {
+			uses = append(slices.Clone(uses), shell.Use{Name: "HOME"})
+		}
+		for _, u := range uses {
 			for _, x := range between {
 				if x.Name != "arg" && x.Name != "env" {
 					continue

@@ -108,7 +108,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		fix.Passes = []rewrite.Passed{{ID: id, File: file}}
 	}
 	if len(s.Written) > 0 {
-		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(id)
+		fix.Then, fix.ThenKey, fix.ThenSure = secretWritten, flow.MountKey(id), true
 	}
 	return fix, ""
 }

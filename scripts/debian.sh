@@ -63,6 +63,7 @@ layer() {
 		--dpkgopt='path-exclude=/usr/share/go-*/test/*' \
 		--dpkgopt='path-exclude=*_test.go' \
 		--dpkgopt='path-exclude=*/testdata/*' \
+		--customize-hook=': >"$1/etc/apt/sources.list"' \
 		--customize-hook='chroot "$1" useradd -m -u 1000 -s /bin/sh node' \
 		--customize-hook='chroot "$1" useradd -m -u 1001 -s /bin/sh app' \
 		--customize-hook='rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' \

@@ -83,11 +83,14 @@ func runRecipes(t *testing.T, root, cases string, cannot func(string, ...any)) {
 // restless is what real tools write differently each time, so that two builds of one file do not agree on it either: logs
 // named by the time, caches with times in them, git's index with the inodes. Secrets are looked for in it all the same.
 var restless = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(^|/)(` + strings.Join([]string{
+	return regexp.MustCompile(`^(|.*/)(` + strings.Join([]string{
 		`\.npm/_(logs|cacache)/.*`,
 		`\.cache/(pip|go-build)/.*`,
 		`\.config/go/telemetry/.*`,
 		`__pycache__/.*`,
-		`\.git/(index|logs/.*)`,
+		`\.git/(modules/.*/)?(index|logs/.*)`,
+		`tmp/v8-compile-cache-.*`,
+		`var/cache/apt/.*`,
+		`var/log/(apt/.*|dpkg\.log|alternatives\.log)`,
 	}, "|") + `)$`)
 })

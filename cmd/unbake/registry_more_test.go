@@ -8,6 +8,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 )
@@ -119,7 +120,11 @@ func (r *registry) serveGitHub(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("X-Oauth-Scopes", "repo, read:org, gist")
 		send(w, q, "application/json", []byte(`{}`))
 	case "/graphql":
-		send(w, q, "application/json", []byte(`{"data": {"viewer": {"login": "ci"}}}`))
+		answer := `{"data": {"viewer": {"login": "ci"}}}`
+		if query, err := io.ReadAll(q.Body); err == nil && bytes.Contains(query, []byte("repository(")) {
+			answer = `{"data": {"repository": {"release": null}}}`
+		}
+		send(w, q, "application/json", []byte(answer))
 	case "/v3/user":
 		send(w, q, "application/json", []byte(`{"login": "ci"}`))
 	case "/v3/repos/acme/hello/releases/tags/v1.0.0", "/v3/repos/acme/hello/releases/latest":

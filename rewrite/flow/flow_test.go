@@ -118,7 +118,7 @@ func TestWrites(t *testing.T) {
 		{`git clone https://$T_TOKEN@h/x`, "[git clone keeps the URL in .git/config]"},
 		{`git clone https://$T_TOKEN@h/x.git && make -C x && rm -rf x`, ""},
 		{`npm config set //r/:_authToken $T_TOKEN`, "[npm config keeps it in ~/.npmrc]"},
-		{`docker login -p $T_TOKEN r`, "[docker login keeps it in a file]"},
+		{`docker login -p $T_TOKEN r`, "[docker login keeps it in ~/.docker/config.json]"},
 		{`sed -i "s/X/$T_TOKEN/" f`, "[sed writes it into f]"},
 		{`git config --global url."https://$T_TOKEN@h/".insteadOf https://h/ && go mod download && git config --global --unset url."https://$T_TOKEN@h/".insteadOf`, ""},
 		{`echo "$T_TOKEN" | sudo tee /etc/f > /dev/null`, "[writes it to /etc/f]"},

@@ -2,10 +2,8 @@ package flow
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
@@ -107,16 +105,6 @@ func (l *literal) reported() bool {
 }
 
 func (l *literal) live() bool { return l.class == detect.Live || l.class == detect.Ordinary }
-
-// hinted is the look that nearly all instructions do not pass: nothing in the text has to
-// do with credentials.
-func hinted(text []byte) bool {
-	return hints().Match(text) || bytes.Contains(text, []byte("://")) && bytes.IndexByte(text, '@') > 0 || len(detect.Scan(text)) > 0
-}
-
-var hints = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)pass|pwd|psw|token|secret|cred|auth|api[-_]?key|[-_]key|key[= ]|\bconfig\b|header|-user\b|[ "']-(?:u|p|P|a|w|U|[a-z]*H)\b|mysql|mongo|sshpass|redis-cli|7z`)
-})
 
 // literalsIn finds the literals of one instruction.
 func (a *analysis) literalsIn(in *dockerfile.Instruction) []*literal {

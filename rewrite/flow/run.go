@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
@@ -42,6 +43,9 @@ func (r *Run) Source(start, end int) (int, int, bool) {
 			continue
 		}
 		if i+1 < len(r.pieces) && end > r.pieces[i+1].text {
+			return 0, 0, false
+		}
+		if p.src == escaped && end > start {
 			return 0, 0, false
 		}
 		if p.raw {
@@ -127,9 +131,8 @@ func (r *Run) exec(args []string) {
 		}
 		if s, err := shell.Parse(args[i+1], d); err == nil {
 			r.Script = s
-			// Where JSON has no escapes, the script stands in the file as it is.
-			if e, ok := r.In.Elements(); ok && len(e) == len(args) && r.In.Text[e[i+1].Start+1:e[i+1].End-1] == args[i+1] {
-				r.pieces = []piece{{0, e[i+1].Start + 1, 0, false}}
+			if e, ok := r.In.Elements(); ok && len(e) == len(args) {
+				r.pieces = jsonPieces(r.In.Text[e[i+1].Start+1:e[i+1].End-1], e[i+1].Start+1, args[i+1])
 			}
 			for _, c := range s.Commands {
 				r.cmds = append(r.cmds, command{c.Program, words(c.Args), c})
@@ -144,6 +147,38 @@ func (r *Run) exec(args []string) {
 		program = program[i+1:]
 	}
 	r.cmds = []command{{program, args[1:], nil}}
+}
+
+// escaped marks a piece of one character that is written as an escape sequence.
+const escaped = -1
+
+// jsonPieces maps the value of a JSON string to its text, which begins at a byte of the
+// logical line: straight but for the escapes.
+func jsonPieces(text string, line int, value string) []piece {
+	pieces := []piece{{text: 0, line: line}}
+	at := 0 // in value
+	for i := 0; i < len(text); {
+		if text[i] != '\\' {
+			i++
+			at++
+			continue
+		}
+		n := 2
+		if i+1 < len(text) && text[i+1] == 'u' {
+			n = 6
+		}
+		var c string
+		if i+n > len(text) || json.Unmarshal([]byte(`"`+text[i:i+n]+`"`), &c) != nil || len(c) > 1 && n == 2 {
+			return nil
+		}
+		pieces = append(pieces, piece{text: at, line: line + i, src: escaped})
+		i, at = i+n, at+len(c)
+		pieces = append(pieces, piece{text: at, line: line + i})
+	}
+	if at != len(value) {
+		return nil
+	}
+	return pieces
 }
 
 func words(ws []shell.Word) []string {

@@ -81,9 +81,17 @@ func (a *analysis) files(s *Secret) {
 				doubt = w.What + ": which file that is, is not certain"
 			}
 		}
+		if doubt == "" && Covered(w.In, file) {
+			continue // it is written to another mount, and is in no layer
+		}
 		i := slices.IndexFunc(s.Written, func(x *Written) bool {
 			return x.File == file && file != "" && x.First() == w.In && (x.Writes[0].Kept == nil) == (w.Kept == nil)
 		})
+		if i < 0 && doubt == "" && w.Kept == nil && slices.ContainsFunc(s.Written, func(x *Written) bool {
+			return x.File == file && x.Writes[0].Kept == nil && x.First().Index < w.In.Index && len(x.Doubts) == 0
+		}) {
+			continue // a further line of that file, which goes where the first one does
+		}
 		if i < 0 {
 			s.Written = append(s.Written, &Written{File: file, Name: name, Writes: []Write{w}})
 			i = len(s.Written) - 1
@@ -99,11 +107,11 @@ func (a *analysis) files(s *Secret) {
 			a.follow(w)
 		}
 	}
-	// A second RUN that writes the file is no other file.
+	// A file that a tool writes and a redirection too is more than can be taken apart.
 	for i, w := range s.Written {
 		for _, x := range s.Written[:i] {
-			if w.File == x.File && w.File != "" && (w.Writes[0].Kept == nil || x.Writes[0].Kept == nil) {
-				x.doubt(w.First(), "it is written to in more than one RUN")
+			if w.File == x.File && w.File != "" && (w.Writes[0].Kept == nil) != (x.Writes[0].Kept == nil) {
+				x.doubt(w.First(), "it is written to in more than one way")
 			}
 		}
 	}
@@ -173,6 +181,18 @@ func (a *analysis) follow(w *Written) {
 			}
 		}
 	}
+}
+
+// Covered reports whether a mount of a RUN, no secret, hides the place of a file.
+func Covered(in *dockerfile.Instruction, file string) bool {
+	return slices.ContainsFunc(in.Mounts(), func(m dockerfile.Mount) bool {
+		target := m.Opts["target"]
+		if dir, ok := Workdir(in); ok && !path.IsAbs(target) {
+			target = path.Join(dir, target)
+		}
+		target = path.Clean(target)
+		return m.Type != "secret" && m.Type != "ssh" && m.Opts["target"] != "" && (target == file || target == "/" || strings.HasPrefix(file, target+"/"))
+	})
 }
 
 // copyTarget is the file that cp makes: in a folder it keeps its name.
@@ -314,7 +334,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		if cmd.sh == nil {
 			if slices.ContainsFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }) {
 				w.doubt(in, cmd.name()+" works on it")
-			} else if a.readsFile(w, cmd) {
+			} else if a.readsFile(w, in, cmd) {
 				mark(Known, cmd.program)
 			} else if classOf(cmd.program, cmd.args) == opaque {
 				mark(Opaque, cmd.name())
@@ -386,8 +406,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		}
 		switch {
 		case named || cmd.sh.Path == "":
-		case a.readsFile(w, cmd):
-			if writesConfig(cmd) && w.Name.Text != "" {
+		case a.readsFile(w, in, cmd):
+			if writesConfig(cmd) && w.Name.Text != "" && configOf(cmd.program, w.File) {
 				w.doubt(in, cmd.program+" writes its configuration, which may be this file")
 			}
 			mark(Known, cmd.program)
@@ -411,12 +431,56 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 }
 
 // readsFile reports whether a program is known to read the file from its place.
-func (a *analysis) readsFile(w *Written, cmd command) bool {
+func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command) bool {
 	program := strings.TrimPrefix(cmd.program, "./")
 	if k := w.Writes[0].Kept; k != nil {
+		if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
+			return a.asksRemote(in, cmd, clone)
+		}
 		return k.ReadBy(program, cmd.args)
 	}
 	return slices.Contains(w.Kind.Programs, program)
+}
+
+// asksRemote reports a command of git that talks to the remote of a clone.
+func (a *analysis) asksRemote(in *dockerfile.Instruction, cmd command, clone string) bool {
+	dir := ""
+	if cmd.sh != nil {
+		dir = cmd.sh.Dir
+		if !cmd.sh.DirKnown {
+			return true
+		}
+	}
+	args := cmd.args
+	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
+		if args[0] == "-C" {
+			dir, args = path.Join(dir, args[1]), args[1:]
+		}
+		args = args[1:]
+	}
+	at := a.resolve(in, dir, ".")
+	if at != clone && !strings.HasPrefix(at, clone+"/") {
+		return false
+	}
+	switch subcommand(args) {
+	case "pull", "fetch", "push", "submodule", "lfs", "remote", "ls-remote", "clone":
+		return true
+	}
+	return false
+}
+
+// configOf reports whether a file of this name can be what a tool keeps its settings in.
+func configOf(program, file string) bool {
+	name := path.Base(file)
+	switch program {
+	case "git":
+		return strings.Contains(name, "gitconfig") || name == "config" && !strings.Contains(file, "/.ssh/")
+	case "npm", "pnpm", "npx", "yarn", "bun":
+		return strings.Contains(name, "npmrc") || strings.Contains(name, "yarnrc")
+	case "ssh", "go", "curl", "wget":
+		return false
+	}
+	return true
 }
 
 // Reads reports whether anything in a RUN reads a variable, or may, besides the given

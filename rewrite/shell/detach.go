@@ -330,7 +330,7 @@ func isTest(c *Command, s *syntax.Stmt) bool {
 			case "-n", "-z", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-a", "-o":
 				return false
 			}
-			return len(w.Lit) > 1 && w.Lit[0] == '-' && w.IsLit || !w.IsLit && w.Lit == "" && !strings.Contains(w.Text, `"`) && len(c.Args) < 3
+			return w.IsLit && len(w.Lit) > 1 && w.Lit[0] == '-'
 		})
 	case "[[":
 		t, ok := s.Cmd.(*syntax.TestClause)
@@ -372,19 +372,53 @@ func isFilter(c *Command) bool {
 	if !filters[c.Path] || slices.ContainsFunc(c.Redirs, Redir.WritesFile) {
 		return false
 	}
-	for _, w := range c.Args {
-		switch {
-		case !w.IsLit && c.Path != "echo" && c.Path != "printf":
-			if strings.HasPrefix(w.Text, "$") {
+	words, script := 0, c.Path == "sed"
+	for i, w := range c.Args {
+		option := strings.HasPrefix(w.Text, "-")
+		if !option {
+			words++
+		}
+		switch c.Path {
+		case "printf":
+			if w.Lit == "-v" {
 				return false
 			}
-		case c.Path == "printf" && w.Lit == "-v", c.Path == "sed" && strings.HasPrefix(w.Lit, "-") && (strings.Contains(w.Lit, "i") || strings.Contains(w.Lit, "f")),
-			c.Path == "sed" && strings.ContainsAny(w.Lit, "we") && !strings.HasPrefix(w.Lit, "s"), c.Path == "xxd" && strings.HasPrefix(w.Lit, "-") && w.Lit != "-r" && w.Lit != "-p" && w.Lit != "-rp",
-			c.Path == "gunzip" && w.Lit != "-c", c.Path == "tail" && strings.HasPrefix(w.Lit, "-f"):
-			return false
+		case "sed":
+			e := i > 0 && c.Args[i-1].Lit == "-e"
+			switch {
+			case option:
+				if !slices.Contains([]string{"-e", "-n", "-E", "-r", "-u", "-z"}, w.Lit) {
+					return false
+				}
+			case e || script && words == 1:
+				if script = false; !substitutes(strings.Trim(w.Text, "'\"")) {
+					return false
+				}
+			}
+		case "xxd":
+			if words > 1 || option && !slices.Contains([]string{"-r", "-p", "-rp", "-r-p", "-ps"}, w.Lit) {
+				return false
+			}
+		case "tail":
+			if option && strings.ContainsAny(w.Lit, "fF") {
+				return false
+			}
+		case "gunzip":
+			if w.Lit != "-c" || i > 0 {
+				return false
+			}
 		}
 	}
 	return c.Path != "gunzip" || len(c.Args) == 1
+}
+
+// substitutes reports whether a script of sed's is one s command that writes no file and runs nothing.
+func substitutes(script string) bool {
+	if len(script) < 4 || script[0] != 's' {
+		return false
+	}
+	parts := strings.Split(strings.ReplaceAll(script[2:], `\`+script[1:2], ""), script[1:2])
+	return len(parts) == 3 && strings.Trim(parts[2], "gipI0123456789") == ""
 }
 
 // onlyForIt reports whether nothing else is done in the statement.
@@ -561,27 +595,13 @@ func (m *moving) sameState() bool {
 			continue
 		}
 		switch c.Path {
-		case "umask", "ulimit", "shopt", "enable", "newgrp", "eval", ".", "source":
+		case "umask", "ulimit", "shopt", "enable", "newgrp", "eval", ".", "source", "exec":
 			return false
-		case "exec":
-			return false
-		case "set":
-			for i, w := range c.Args {
-				switch {
-				case !w.IsLit:
-					return false
-				case len(w.Lit) > 1 && (w.Lit[0] == '-' || w.Lit[0] == '+'):
-					if strings.Trim(w.Lit[1:], "euxo") != "" {
-						return false
-					}
-				case i > 0 && strings.HasSuffix(c.Args[i-1].Lit, "o") && slices.Contains([]string{"pipefail", "errexit", "nounset", "xtrace"}, w.Lit):
-				default:
-					return false
-				}
-			}
 		}
 	}
-	return true
+	return m.s.plainOptions(func(c *Command) bool {
+		return c.unit == m.c.unit && (c.pos < sp.Start || c.pos >= sp.End) && !m.isolatedFrom(c)
+	})
 }
 
 // collectBodies finds the here-documents of the statement that lie behind it.

@@ -17,6 +17,9 @@ func TestDetach(t *testing.T) {
 		{"cd d && x > f && b", "x > f", "cd d && b", "d"},
 		{`a && echo "$T" | x -d > f && b`, `echo "$T" | x -d > f`, "a && b", ""},
 		{`a && echo "$T" | tr a b | x`, `echo "$T" | tr a b | x`, "a", ""},
+		{`echo "$T" | sed 's/a/b/g' | x > f`, `echo "$T" | sed 's/a/b/g' | x > f`, "-", ""},
+		{`echo "$T" | sed 's/a/b/w g' | x > f`, "", "", ""},
+		{`echo "$T" | sed -i s/a/b/ g | x > f`, "", "", ""},
 		{`npm ci | x > f && b`, "", "", ""},
 		{`x | npm ci && b`, "", "", ""},
 		{`x | tee f`, "", "", ""},
@@ -111,7 +114,7 @@ func TestDetachRuns(t *testing.T) {
 	shells := realShells(t)
 	bin := t.TempDir()
 	const program = "#!/bin/sh\nin=$(cat)\nprintf '%s %s in=%s dir=%s umask=%s A=%s B=%s\\n' \"${0##*/}\" \"$*\" \"$in\" \"${PWD##*/now}\" \"$(umask)\" \"$A\" \"$B\" >> \"$LOG\"\necho out\n"
-	for _, name := range []string{"x", "y", "w"} {
+	for _, name := range []string{"x", "y", "reader"} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(program), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +154,7 @@ func TestDetachRuns(t *testing.T) {
 			if !ok || d.Dir == "?" {
 				break
 			}
-			reader, _ := Parse("w", POSIX)
+			reader, _ := Parse("reader", POSIX)
 			edits, _, ok := reader.Enclose([]string{d.Text}, nil, "\n", Flags{})
 			if !ok {
 				t.Errorf("%q of %q cannot be joined", d.Text, script)
@@ -161,7 +164,7 @@ func TestDetachRuns(t *testing.T) {
 			if d.Whole {
 				rest = ""
 			}
-			changes = append(changes, change{script, "cd ./" + d.Dir + "\n" + apply("w", edits), rest})
+			changes = append(changes, change{script, "cd ./" + d.Dir + "\n" + apply(reader.Text, edits), rest})
 			break
 		}
 	}
@@ -188,7 +191,7 @@ func TestDetachRuns(t *testing.T) {
 						ys += l
 					}
 				}
-				head, _, _ := strings.Cut(moved[i], "w ")
+				head, _, _ := strings.Cut(moved[i], "reader ")
 				if head != xs || !strings.HasSuffix(moved[i], "status 0\n") || left[i] != ys+"status 0\n" {
 					t.Errorf("%s %s: %q does %q\n%q does %q\n%q does %q", name, env, c.old, was[i], c.text, moved[i], c.rest, left[i])
 				}

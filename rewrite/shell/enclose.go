@@ -79,7 +79,7 @@ func (s *Script) Enclose(before, after []string, brk string, shell Flags) (edits
 		}
 		for _, text := range after {
 			a, ok := s.piece(text, false)
-			if !ok || s.shadows(text) || !oneLine(text, u.lang) {
+			if !ok || s.changes(text) || !oneLine(text, u.lang) {
 				return nil, endDir, false
 			}
 			tail.WriteString(" &&" + brk + a.text)
@@ -104,14 +104,23 @@ func (s *Script) piece(text string, heredoc bool) (*piece, bool) {
 	if err != nil || len(own.Comments) > 0 || own.end.path != "" || !own.end.known || len(own.Functions) > 0 {
 		return nil, false
 	}
-	for _, c := range own.Commands {
-		if c.In&(InSubshell|InSubst|PipeLeft) == 0 && c.unit.parent == nil && c.changesShell() && c.Path != "read" && c.Path != "wait" && c.Path != "hash" {
-			return nil, false
-		}
-	}
 	file, err := parseAs(text, own.units[0].lang)
 	if err != nil || len(file.Stmts) != 1 || file.Stmts[0].Semicolon.IsValid() {
 		return nil, false
+	}
+	for _, c := range own.Commands {
+		if c.In&(InSubshell|InSubst|PipeLeft) != 0 || c.unit.parent != nil || !c.changesShell() {
+			continue
+		}
+		switch c.Path {
+		case "read", "wait", "hash":
+		case "exit":
+			if !leavesAsFailed(file, c) {
+				return nil, false
+			}
+		default:
+			return nil, false
+		}
 	}
 	stmt := file.Stmts[0]
 	if hasHeredoc(file) && !heredoc || offset(stmt.Position) != 0 {
@@ -189,15 +198,22 @@ func continues(s *syntax.Stmt) bool {
 	if s.Negated || s.Background || s.Coprocess || s.Disown {
 		return false
 	}
-	if b, ok := s.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) {
-		return continues(b.X) && continues(b.Y)
+	switch c := s.Cmd.(type) {
+	case *syntax.BinaryCmd:
+		return c.Op != syntax.AndStmt && c.Op != syntax.OrStmt || continues(c.X) && continues(c.Y)
+	case *syntax.CoprocClause:
+		return false
 	}
 	return true
 }
 
-// failsAsOne reports whether a statement does the same where set -e is suspended: no part of it can fail before its end.
+// failsAsOne reports whether a statement does the same where set -e is suspended: of what comes last in it no part can fail
+// before its end. For what comes before && and ||, it is suspended anyway.
 func (s *Script) failsAsOne(last *syntax.Stmt) bool {
-	if !simpleList(last, true) {
+	if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) {
+		last = b.Y
+	}
+	if !simpleList(last, false) {
 		return false
 	}
 	start, end := offset(last.Position), syntaxEnd(last)
@@ -234,6 +250,10 @@ func (s *Script) reachesEnd(file *syntax.File, last *syntax.Stmt) bool {
 		switch c.Path {
 		case "trap", "alias":
 			return false
+		case "set":
+			if slices.ContainsFunc(c.Args, func(w Word) bool { return !w.IsLit || strings.HasPrefix(w.Lit, "-") && strings.ContainsAny(w.Lit, "nt") || w.Lit == "noexec" || w.Lit == "onecmd" }) {
+				return false
+			}
 		case "kill":
 			if slices.ContainsFunc(c.Args, func(w Word) bool { return strings.Contains(w.Text, "$$") }) {
 				return false
@@ -274,10 +294,64 @@ func leavesAsFailed(file *syntax.File, c *Command) bool {
 	return false
 }
 
-// shadows reports whether the script makes something else of a command in a text that runs after it.
-func (s *Script) shadows(text string) bool {
+// changes reports whether the script makes something else of a text that runs after it: it has functions and options of
+// its own, or gives another value to a variable that the text reads.
+func (s *Script) changes(text string) bool {
 	own, err := Parse(text, s.Dialect)
-	return err != nil || slices.ContainsFunc(own.Commands, func(c *Command) bool { return s.Functions[c.Path] })
+	if err != nil {
+		return true
+	}
+	splits := false
+	for _, u := range own.Uses {
+		if s.Assigned[u.Name] {
+			return true
+		}
+		splits = splits || u.Quote == Bare && u.Assign == ""
+	}
+	for _, c := range own.Commands {
+		if s.Functions[c.Path] {
+			return true
+		}
+		words := c.Args
+		for _, r := range c.Redirs {
+			words = append(words[:len(words):len(words)], r.Target)
+		}
+		for _, w := range words {
+			if w.Tilde && s.Assigned["HOME"] {
+				return true
+			}
+			splits = splits || w.Glob
+		}
+	}
+	return splits && (s.Assigned["IFS"] || !s.plainOptions(func(*Command) bool { return true }))
+}
+
+// plainOptions reports whether the commands of a script that are asked about set no option but -e, -u, -x and pipefail.
+func (s *Script) plainOptions(of func(*Command) bool) bool {
+	for _, c := range s.Commands {
+		if !of(c) {
+			continue
+		}
+		switch c.Path {
+		case "shopt":
+			return false
+		case "set":
+			for i, w := range c.Args {
+				switch {
+				case !w.IsLit:
+					return false
+				case len(w.Lit) > 1 && (w.Lit[0] == '-' || w.Lit[0] == '+'):
+					if strings.Trim(w.Lit[1:], "euxo") != "" {
+						return false
+					}
+				case i > 0 && strings.HasSuffix(c.Args[i-1].Lit, "o") && slices.Contains([]string{"pipefail", "errexit", "nounset", "xtrace"}, w.Lit):
+				default:
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // enclosing is what the edited script has to be.

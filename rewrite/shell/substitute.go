@@ -8,12 +8,6 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// TextEdit replaces Text[Start:End] of a Script.
-type TextEdit struct {
-	Start, End int
-	New        string
-}
-
 // shellNames are variables that a shell sets or acts on by itself.
 var shellNames = map[string]bool{
 	"_": true, "IFS": true, "PATH": true, "HOME": true, "PWD": true, "OLDPWD": true, "PPID": true, "OPTIND": true, "OPTARG": true, "OPTERR": true,
@@ -25,8 +19,9 @@ var shellNames = map[string]bool{
 }
 
 // Substitute returns the edits by which the shell reads a variable where the bytes Text[start:end] stand, on the premise
-// that its value is those bytes and that it is in the environment of the script. They stand in one edit if they touch, so
-// the edits can be applied in any order; of two places in one word, the second has to be asked for in the edited script.
+// that its value is those bytes and that it is in the environment of the script. Edits that touch are
+// one, so that they can be applied in any order. Of two places in one word, the second has to be asked for in the edited
+// script, which SubstituteAll does.
 //
 // The bytes are a part of a command's argument, of an assignment's value, of a redirection's target, of a here-document
 // that is expanded, or of a script that is passed to another shell. In such a script the outermost shell that would
@@ -78,6 +73,44 @@ func (s *Script) Substitute(start, end int, name string) (edits []TextEdit, ok b
 		return edits, edits != nil && s.substituted(levels, i, edits, own, name)
 	}
 	return nil, false
+}
+
+// Substitution is a place of a script that is to read a variable.
+type Substitution struct {
+	Start, End int
+	Name       string
+}
+
+// SubstituteAll is Substitute for several places, which may stand in one word.
+func (s *Script) SubstituteAll(places []Substitution) (edits []TextEdit, ok bool) {
+	now := s
+	for i, p := range places {
+		if i > 0 {
+			shift := 0
+			for _, e := range edits {
+				switch {
+				case e.End <= p.Start:
+					shift += len(e.New) - (e.End - e.Start)
+				case e.Start < p.End:
+					return nil, false
+				}
+			}
+			if p.Start, p.End = p.Start+shift, p.End+shift; p.Start < 0 || p.End > len(now.Text) {
+				return nil, false
+			}
+		}
+		more, ok := now.Substitute(p.Start, p.End, p.Name)
+		if !ok {
+			return nil, false
+		}
+		edits = Compose(edits, more)
+		again, err := Parse(apply(s.Text, edits), s.Dialect)
+		if err != nil {
+			return nil, false
+		}
+		now = again
+	}
+	return edits, true
 }
 
 // level is a place in one of the texts that hold it.
@@ -522,19 +555,6 @@ func (u *unit) outside(edits []TextEdit) []TextEdit {
 		list = append(list, TextEdit{from, to, e.New})
 	}
 	return list
-}
-
-// apply makes edits that stand in their order and do not overlap.
-func apply(text string, edits []TextEdit) string {
-	var b strings.Builder
-	at := 0
-	for _, e := range edits {
-		b.WriteString(text[at:e.Start])
-		b.WriteString(e.New)
-		at = e.End
-	}
-	b.WriteString(text[at:])
-	return b.String()
 }
 
 // sameBut reports whether the text, as edited, is the same under each grammar that reads it, but for one word, and whether
