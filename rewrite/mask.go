@@ -230,6 +230,9 @@ func named(s string) string {
 		if m == nil || strings.Contains(m[2], "***") || detect.Variable(name, m[2], true) < detect.Dummy {
 			continue
 		}
+		if strings.HasSuffix(s[:at[0]], "env=") || strings.HasSuffix(s[:at[0]], "id=") {
+			continue // a mount's, with the command behind it
+		}
 		if !strings.ContainsAny(m[1], "=:") && (name != strings.ToUpper(name) || detect.Variable(name, m[2], true) != detect.Exposed) {
 			continue // words of a sentence
 		}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -22,9 +23,11 @@ type respelled struct {
 	Replace string           // takes the command's place in its own RUN
 	Edits   []shell.TextEdit // the same, for who keeps the lines that the command is written on
 
-	Needs  string   // the variables do nothing below it: git 2.31
+	Needs  string   // what must be known of the image for the variables to work: git 2.31
 	Unless []string // words of a reader's text with which the variables are not enough
 	Whole  bool     // the variables work only if every command of the row before the reader is said with them
+
+	Why string // where there is no way at all: the reason, for a finding
 }
 
 // recipe is a row of recipes.tsv.
@@ -34,6 +37,7 @@ type recipe struct {
 	needs         string
 	unless        []string
 	whole         bool
+	why           string // there is no way
 }
 
 var recipes = sync.OnceValue(func() map[string]recipe {
@@ -45,7 +49,7 @@ var recipes = sync.OnceValue(func() map[string]recipe {
 		}
 		f := strings.Split(line, "\t")
 		if f[1] == "none" {
-			out[f[0]] = recipe{}
+			out[f[0]] = recipe{why: f[2]}
 			continue
 		}
 		for i := range f {
@@ -67,6 +71,9 @@ var recipes = sync.OnceValue(func() map[string]recipe {
 func respell(k flow.Kept, c *shell.Command) (sp respelled, ok bool) {
 	const elsewhere = shell.InSubst | shell.InString | shell.InFunc | shell.InTrap | shell.InLoop | shell.InBackground
 	r, ok := recipes()[k.Row]
+	if r.why != "" {
+		return respelled{Why: r.why}, false
+	}
 	if !ok || !k.Certain || c.In&elsewhere != 0 || c.Templated {
 		return sp, false
 	}
@@ -158,7 +165,7 @@ func (t *template) pair(i int) *template {
 	}
 	one := t.k
 	one.Words = map[string]shell.Word{}
-	n := string(rune('1' + i))
+	n := strconv.Itoa(i + 1)
 	for name, w := range t.k.Words {
 		if base, ok := strings.CutSuffix(name, n); ok {
 			one.Words[base] = w
@@ -219,308 +226,4 @@ func (t *template) clause(text string) (string, bool) {
 		out = append(out, s)
 	}
 	return strings.Join(out, " "), true
-}
-
-// literal says a word that is a part of a variable's name.
-func (t *template) literal(w shell.Word, function string) (string, bool) {
-	ps, ok := flow.Parts(w.Text)
-	if !ok || len(ps) != 1 || ps[0].Expands {
-		return "", false
-	}
-	if function == "" {
-		return ps[0].Text, true
-	}
-	return nameFunctions()[function](ps[0].Text)
-}
-
-// inside says a word as the inside of a double-quoted string.
-func (t *template) inside(w shell.Word, function string) (string, bool) {
-	ps, ok := flow.Parts(w.Text)
-	if !ok {
-		return "", false
-	}
-	if function != "" {
-		u, ok := splitURL(ps)
-		if !ok {
-			return "", false
-		}
-		switch function {
-		case "base":
-			ps = u.base()
-		case "host":
-			ps = u.host()
-		}
-	}
-	return flow.Quoted(ps), true
-}
-
-// asWord says a word as a word.
-func (t *template) asWord(w shell.Word, function string) (string, bool) {
-	ps, ok := flow.Parts(w.Text)
-	if !ok {
-		return "", false
-	}
-	if function == "unset" {
-		return t.unset(ps, w)
-	}
-	return w.Text, true
-}
-
-// nameFunctions are the functions that make a variable's name of a literal.
-var nameFunctions = sync.OnceValue(func() map[string]func(string) (string, bool) {
-	upper := strings.NewReplacer("-", "_", ".", "_")
-	plain := func(s string) bool {
-		return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
-	}
-	return map[string]func(string) (string, bool){
-		// upper is the tool's own rule for names of registries, remotes and sources.
-		"upper": func(s string) (string, bool) { return strings.ToUpper(upper.Replace(s)), plain(s) },
-		// last is the same for what stands behind the last dot: http-basic.acme
-		"last": func(s string) (string, bool) {
-			s = s[strings.LastIndexByte(s, '.')+1:]
-			return strings.ToUpper(upper.Replace(s)), plain(s)
-		},
-		// pip: a key of the section [global] holds for every command, as a variable does.
-		"pip": func(s string) (string, bool) {
-			s, ok := strings.CutPrefix(s, "global.")
-			return strings.ToUpper(upper.Replace(s)), ok && plain(s)
-		},
-		// bundle: a dot is __. A dash is ___ since Bundler 2.1 only.
-		"bundle": func(s string) (string, bool) {
-			if host, ok := strings.CutPrefix(s, "https://"); ok {
-				s = strings.TrimSuffix(host, "/")
-			}
-			return strings.ToUpper(strings.ReplaceAll(s, ".", "__")), plain(strings.ReplaceAll(s, ".", "")) && !strings.Contains(s, "-")
-		},
-		// yarn: npmAuthToken is NPM_AUTH_TOKEN.
-		"yarn": func(s string) (string, bool) {
-			var b strings.Builder
-			for i, r := range s {
-				if 'A' <= r && r <= 'Z' && i > 0 {
-					b.WriteByte('_')
-				}
-				b.WriteRune(r)
-			}
-			return strings.ToUpper(b.String()), plain(s)
-		},
-	}
-})
-
-// unset is how git config takes a key back. A section that is named by a URL with a
-// credential goes as a whole: older gits leave the name of an empty one behind.
-func (t *template) unset(ps []flow.Part, w shell.Word) (string, bool) {
-	last := ps[len(ps)-1]
-	dot := strings.LastIndexByte(last.Text, '.')
-	if last.Expands || dot < 0 {
-		return "", false
-	}
-	section := slices.Clone(ps)
-	section[len(ps)-1].Text = last.Text[:dot]
-	name := strings.ToLower(last.Text[dot+1:])
-	if strings.HasPrefix(strings.ToLower(ps[0].Text), "url.") && (name == "insteadof" || name == "pushinsteadof") {
-		return `--remove-section "` + flow.Quoted(section) + `"`, true
-	}
-	for _, a := range t.c.Args {
-		if a.Lit == "--add" {
-			return "", false // the other values of the key are not this command's
-		}
-	}
-	if slices.ContainsFunc(section, func(p flow.Part) bool { return p.Expands && strings.Contains(flow.Quoted(section), "@") }) {
-		return "", false
-	}
-	return "--unset-all " + w.Text, true
-}
-
-// userURL is a URL with a credential before its host.
-type userURL struct {
-	scheme           string
-	user, site, path []flow.Part
-}
-
-// splitURL takes a URL apart. ok is false for one that does not show its credential.
-func splitURL(ps []flow.Part) (u userURL, ok bool) {
-	if len(ps) == 0 || ps[0].Expands {
-		return u, false
-	}
-	i := strings.Index(ps[0].Text, "://")
-	if i < 0 {
-		return u, false
-	}
-	u.scheme = ps[0].Text[:i+3]
-	if u.scheme != "https://" && u.scheme != "http://" {
-		return u, false
-	}
-	rest := slices.Clone(ps)
-	rest[0].Text = rest[0].Text[i+3:]
-	authority, path, ok := cutParts(rest, "/")
-	if !ok {
-		return u, false
-	}
-	if u.user, u.site, ok = cutParts(authority, "@"); !ok || len(u.site) == 0 {
-		return u, false
-	}
-	u.path = path
-	return u, !slices.ContainsFunc(u.site, func(p flow.Part) bool { return !p.Expands && strings.Contains(p.Text, "@") })
-}
-
-// cutParts cuts at the first sep that stands for itself.
-func cutParts(ps []flow.Part, sep string) (before, after []flow.Part, ok bool) {
-	for i, p := range ps {
-		if p.Expands {
-			continue
-		}
-		if head, tail, found := strings.Cut(p.Text, sep); found {
-			before, after = slices.Clone(ps[:i]), slices.Clone(ps[i+1:])
-			if head != "" {
-				before = append(before, flow.Part{Text: head})
-			}
-			if tail != "" {
-				after = slices.Insert(after, 0, flow.Part{Text: tail})
-			}
-			return before, after, true
-		}
-	}
-	return nil, nil, false
-}
-
-func join(lists ...[]flow.Part) []flow.Part { return slices.Concat(lists...) }
-
-func text(s string) []flow.Part { return []flow.Part{{Text: s}} }
-
-func (u userURL) base() []flow.Part {
-	return join(text(u.scheme), u.user, text("@"), u.site, text("/"))
-}
-func (u userURL) host() []flow.Part  { return join(text(u.scheme), u.site, text("/")) }
-func (u userURL) clean() []flow.Part { return join(u.host(), u.path) }
-
-// forOption reports whether the credential can stand in git -c NAME=VALUE, which ends the
-// name at its first =. Bitbucket's access tokens have one.
-func (u userURL) forOption() bool {
-	for _, p := range slices.Concat(u.user, u.site) {
-		if !p.Expands && (strings.Contains(p.Text, "=") || strings.Contains(p.Text, "bitbucket") || strings.Contains(p.Text, "x-token-auth")) {
-			return false
-		}
-	}
-	return true
-}
-
-// replace makes the edits of a recipe's replacement.
-func (t *template) replace(how string) ([]shell.TextEdit, bool) {
-	c := t.c
-	if how == "" || len(c.Args) == 0 || len(c.Assigns) > 0 ||
-		slices.ContainsFunc(c.Redirs, func(r shell.Redir) bool { return r.Start < c.Args[0].Start || strings.HasPrefix(r.Op, "<<") }) {
-		return nil, false
-	}
-	words := strings.Fields(how)
-	if words[0] != "drop" {
-		w, ok := t.k.Words[words[1]]
-		if _, config := t.k.Words["config"]; !ok || config {
-			return nil, false // clone -c stays in the clone's own configuration
-		}
-		ps, ok := flow.Parts(w.Text)
-		if !ok {
-			return nil, false
-		}
-		u, ok := splitURL(ps)
-		if !ok {
-			return nil, false
-		}
-		clean := shell.TextEdit{Start: w.Start, End: w.End, New: likeWord(w, u.clean())}
-		if words[0] == "strip" {
-			return []shell.TextEdit{clean}, true
-		}
-		at := c.Start + len(c.Path)
-		option := ` -c "url.` + flow.Quoted(u.base()) + ".insteadOf=" + flow.Quoted(u.host()) + `"`
-		return []shell.TextEdit{{Start: at, End: at, New: option}, clean}, u.forOption()
-	}
-	return t.drop(words[1:])
-}
-
-// likeWord writes parts as a word: bare if the word that they come from is.
-func likeWord(w shell.Word, ps []flow.Part) string {
-	quoted := flow.Quoted(ps)
-	if bare, ok := flow.Parts(quoted); ok && slices.Equal(bare, merged(ps)) && !strings.ContainsAny(w.Text, `"'\`) {
-		return quoted
-	}
-	return `"` + quoted + `"`
-}
-
-// merged puts neighbouring literals together.
-func merged(ps []flow.Part) []flow.Part {
-	var out []flow.Part
-	for _, p := range ps {
-		if n := len(out); n > 0 && !p.Expands && !out[n-1].Expands {
-			out[n-1].Text += p.Text
-		} else {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// drop takes options out of the command: those that hold the named words, and flags.
-func (t *template) drop(what []string) ([]shell.TextEdit, bool) {
-	c := t.c
-	gone := make([]bool, len(c.Args))
-	for _, name := range what {
-		w, ok := t.k.Words[name]
-		for i, a := range c.Args {
-			switch {
-			case strings.HasPrefix(name, "-"):
-				gone[i] = gone[i] || a.Lit == name
-			case ok && a.Start == w.Start && i > 0:
-				gone[i-1], gone[i] = true, true
-			case ok && a.Start < w.Start && w.End <= a.End:
-				gone[i] = true
-			}
-		}
-	}
-	var edits []shell.TextEdit
-	for i, a := range c.Args {
-		if !gone[i] {
-			continue
-		}
-		start := c.Start + len(c.Path)
-		if i > 0 {
-			start = c.Args[i-1].End
-		}
-		if n := len(edits); n > 0 && edits[n-1].End == start {
-			edits[n-1].End = a.End
-		} else {
-			edits = append(edits, shell.TextEdit{Start: start, End: a.End})
-		}
-	}
-	return edits, len(edits) > 0
-}
-
-// reworded is a command with edits, on one line.
-func reworded(c *shell.Command, edits []shell.TextEdit) string {
-	type item struct {
-		start, end int
-		text       string
-	}
-	items := []item{{c.Start, c.Start + len(c.Path), c.Path}}
-	for _, a := range c.Args {
-		items = append(items, item{a.Start, a.End, a.Text})
-	}
-	for _, r := range c.Redirs {
-		items = append(items, item{r.Start, r.End, r.FD + r.Op + r.Target.Text})
-	}
-	slices.SortFunc(items, func(a, b item) int { return a.start - b.start })
-	var out []string
-	for _, it := range items {
-		said := it.text
-		for _, e := range edits {
-			switch {
-			case e.Start == e.End && e.Start == it.end:
-				said += e.New
-			case e.Start <= it.start && it.end <= e.End:
-				said = e.New
-			}
-		}
-		if said != "" {
-			out = append(out, said)
-		}
-	}
-	return strings.Join(out, " ")
 }

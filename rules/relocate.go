@@ -3,8 +3,10 @@ package rules
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
@@ -35,6 +37,7 @@ type changedRun struct {
 	whole         bool
 	swapped       []shell.TextEdit
 	before, after []string
+	here          bool // after has to run in the folder that the RUN begins in
 	flags         []string
 	unmount       []dockerfile.Word
 }
@@ -78,6 +81,15 @@ func (m *relocation) at(in *dockerfile.Instruction, r *flow.Run) *changedRun {
 		m.order = append(m.order, in)
 	}
 	return c
+}
+
+// undo adds commands for the end of the RUN; what undoes two things is run once.
+func (c *changedRun) undo(commands ...string) {
+	for _, x := range commands {
+		if !slices.Contains(c.after, x) {
+			c.after = append(c.after, x)
+		}
+	}
 }
 
 func (m *relocation) lower(format string, args ...any) {
@@ -139,7 +151,7 @@ func (m *relocation) file(w *flow.Written) string {
 		if before[0] != moved[0] {
 			c.before = append(c.before, before[0])
 		}
-		c.after = append(c.after, after...)
+		c.undo(after...)
 		return ""
 	})
 }
@@ -152,11 +164,12 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []strin
 	for _, rd := range w.Readers {
 		lines = append(lines, fmt.Sprint(rd.In.Line))
 		c := m.at(rd.In, rd.Run)
+		c.here = c.here || len(after) > 0 && w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 		if rd.How == flow.Opaque {
 			m.lower("check that %s (line %d) needs %s", rd.Program, rd.In.Line, shown(w))
 		}
 		if rd.In == first {
-			if rd.Removes {
+			if rd.Removes && w.Writes[0].Kept == nil {
 				continue
 			}
 			if reason := inside(c); reason != "" {
@@ -168,12 +181,12 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []strin
 			return reason
 		}
 		c.before = append(c.before, before...)
-		if !rd.Removes {
-			c.after = append(c.after, after...)
+		if !rd.Removes || w.Writes[0].Kept != nil {
+			c.undo(after...)
 		}
 		c.flags = append(c.flags, m.mounts(w, rd.In)...)
 	}
-	if !slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first }) {
+	if !m.replaced(r, w) && !slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first }) {
 		if reason := m.takeOut(r, commands(w)); reason != "" {
 			return reason
 		}
@@ -188,10 +201,25 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []strin
 	if strings.Contains(w.File, "/.ssh/") || strings.HasPrefix(w.Kind.ID, "id_") {
 		m.needs = append(m.needs, "with an ssh agent, --mount=type=ssh in place of the key keeps it out of the build altogether")
 	}
-	if title := "write " + shown(w) + " only for the " + run + strings.Join(lines, ", "); !slices.Contains(m.titles, title) {
-		m.titles = append(m.titles, title)
+	if strings.HasPrefix(strings.Join(before, ""), "export ") {
+		m.title("give it to the %s in the environment", run+strings.Join(lines, ", "))
+	} else {
+		m.title("write %s only for the %s", shown(w), run+strings.Join(lines, ", "))
 	}
 	return ""
+}
+
+// replaced reports whether the command stays in its place, said in another way.
+func (m *relocation) replaced(r *flow.Run, w *flow.Written) bool {
+	return slices.ContainsFunc(m.at(w.First(), r).swapped, func(e shell.TextEdit) bool {
+		return slices.ContainsFunc(w.Writes, func(v flow.Write) bool { return v.Command.Start <= e.Start && e.End <= v.Command.End })
+	})
+}
+
+func (m *relocation) title(format string, args ...any) {
+	if t := fmt.Sprintf(format, args...); !slices.Contains(m.titles, t) {
+		m.titles = append(m.titles, t)
+	}
 }
 
 // shown names a written file for people.
@@ -401,6 +429,9 @@ func (m *relocation) companions(w *flow.Written) string {
 // tool deals with a command that keeps the secret in the tool's own files.
 func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	sp, ok := respell(*v.Kept, v.Command)
+	if sp.Why != "" {
+		return fmt.Sprintf("line %d: %s: %s", v.In.Line, v.What, sp.Why)
+	}
 	if !ok {
 		return fmt.Sprintf("line %d: %s, and there is no other way to say it that is certain", v.In.Line, v.What)
 	}
@@ -416,27 +447,37 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	}
 	switch {
 	case sp.Replace != "":
+		if strings.HasPrefix(v.Kept.Row, "git-") && settings().Match(m.p.File.Src) {
+			return fmt.Sprintf("line %d: %s, and git's configuration may say something else for that address", v.In.Line, v.What)
+		}
 		c := m.at(v.In, v.Run)
 		c.swapped = append(c.swapped, sp.Edits...)
-		if !env {
+		if strings.HasPrefix(v.Kept.Row, "git-") {
+			// The command itself needs nothing more: what later talks to the remote does.
+			one.Readers = nil
 			for _, rd := range w.Readers {
 				if rd.How != flow.Opaque {
-					return fmt.Sprintf("line %d: %s uses the credential that line %d keeps", rd.In.Line, rd.Program, v.In.Line)
+					one.Readers = append(one.Readers, rd)
+				} else {
+					m.lower("check that %s (line %d) does not use the credential that %s kept", rd.Program, rd.In.Line, v.Command.Program)
 				}
-				m.lower("check that %s (line %d) does not use the credential that %s kept", rd.Program, rd.In.Line, v.Command.Program)
 			}
 			if w.Stays {
 				m.lower("in the running container, %s no longer has the credential", v.Command.Program)
 			}
-			if title := "keep it out of what " + v.Command.Program + " remembers"; !slices.Contains(m.titles, title) {
-				m.titles = append(m.titles, title)
+			if len(one.Readers) == 0 {
+				m.title("keep it out of what %s remembers", v.Command.Program)
+				return ""
 			}
-			return ""
+		}
+		if !env {
+			rd := one.Readers[0]
+			return fmt.Sprintf("line %d: %s uses the credential that line %d keeps", rd.In.Line, rd.Program, v.In.Line)
 		}
 	case len(w.Readers) == 0:
 		return fmt.Sprintf("line %d: %s, and nothing in the build is known to read it there", v.In.Line, v.What)
 	}
-	if reason := m.unlessRunning(w); reason != "" {
+	if reason := m.unlessRunning(w); reason != "" && sp.Replace == "" {
 		return reason
 	}
 	source := v.Run.Script.Text[v.Command.Start:v.Command.End]
@@ -491,7 +532,7 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 		undoing = strings.Split(undo, " && ")
 	}
 	return m.readers(&one, v.Run, []string{text}, undoing, func(c *changedRun) string {
-		c.after = append(c.after, undoing...)
+		c.undo(undoing...)
 		return ""
 	})
 }
@@ -507,7 +548,7 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) 
 		return fmt.Sprintf("line %d reads %s as another user than line %d writes it", in.Line, shown(w), first.Line)
 	}
 	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
-	relative = relative || slices.ContainsFunc(w.Writes, readsRelative)
+	relative = relative || slices.ContainsFunc(w.Writes, readsRelative) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 	if flow.Covered(in, w.File) {
 		return fmt.Sprintf("line %d: another mount covers the place of %s", in.Line, shown(w))
 	}
@@ -709,7 +750,7 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 		if !ok {
 			return nil, unclear
 		}
-		if endDir != "" && slices.ContainsFunc(c.after, relativePaths) {
+		if endDir != "" && (c.here || slices.ContainsFunc(c.after, relativePaths)) {
 			return nil, fmt.Sprintf("line %d ends in another folder than it begins in", in.Line)
 		}
 		if strings.HasPrefix(brk, " \\") {
@@ -768,8 +809,25 @@ func relativePaths(undo string) bool {
 	return (strings.Contains(undo, "rm -f ") || strings.Contains(undo, "mv -f ")) && !strings.HasPrefix(last, "/") && !strings.HasPrefix(last, "~") && !strings.HasPrefix(last, "$")
 }
 
+// settings finds a rewriting of addresses in git's configuration: of two for one prefix,
+// that in a file is taken before that of -c.
+var settings = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)git\s+config[^\n]*insteadOf`) })
+
 // enough reports whether variables do for every reader what the command did.
 func (m *relocation) enough(sp respelled, v flow.Write, w *flow.Written) bool {
+	for _, e := range sp.Env {
+		name, _, _ := strings.Cut(e, "=")
+		for _, in := range m.p.File.Instructions {
+			if slices.ContainsFunc(in.Pairs(), func(p dockerfile.Pair) bool { return p.Name == name }) {
+				return false
+			}
+		}
+		for _, r := range w.Readers {
+			if r.Run.Script != nil && r.Run.Script.Assigned[name] {
+				return false
+			}
+		}
+	}
 	if sp.Needs != "" && !gitReadsEnvironment(m.p.File, w) {
 		return false
 	}

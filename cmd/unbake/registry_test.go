@@ -43,18 +43,19 @@ type registry struct {
 
 // sites are the hosts. A path that one of them does not have is 404, with a credential or not.
 var sites = map[string]func(*registry, http.ResponseWriter, *http.Request){
-	"npm.example.com":      (*registry).serveNPM,
-	"pypi.example.com":     (*registry).servePyPI,
-	"goproxy.example.com":  (*registry).serveGoProxy,
-	"git.example.com":      (*registry).serveGit,
-	"files.example.com":    (*registry).serveFiles,
-	"gems.example.com":     (*registry).serveGems,
-	"composer.example.com": (*registry).serveComposer,
-	"apt.example.com":      (*registry).serveApt,
-	"github.example.com":   (*registry).serveGitHub,
-	"sentry.example.com":   (*registry).serveSentry,
-	"crates.example.com":   (*registry).serveCrates,
-	"maven.example.com":    (*registry).serveMaven,
+	"npm.example.com":       (*registry).serveNPM,
+	"pypi.example.com":      (*registry).servePyPI,
+	"goproxy.example.com":   (*registry).serveGoProxy,
+	"git.example.com":       (*registry).serveGit,
+	"files.example.com":     (*registry).serveFiles,
+	"gems.example.com":      (*registry).serveGems,
+	"composer.example.com":  (*registry).serveComposer,
+	"apt.example.com":       (*registry).serveApt,
+	"github.example.com":    (*registry).serveGitHub,
+	"sentry.example.com":    (*registry).serveSentry,
+	"crates.example.com":    (*registry).serveCrates,
+	"maven.example.com":     (*registry).serveMaven,
+	"models.s3.example.com": (*registry).serveS3, // a bucket is a host
 }
 
 // serve starts the registry of a case, for the length of the test. The authority is one that the case's base trusts.
@@ -122,7 +123,7 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	switch {
 	case !ok:
 		http.Error(status, "no such host", http.StatusNotFound)
-	case isPublic(host, q) || r.authorized(q):
+	case isPublic(host, q) || isS3(host) && r.signed(q) || !isS3(host) && r.authorized(q):
 		site(r, status, q)
 	default:
 		challenge := `Basic realm="` + host + `"`
@@ -170,6 +171,15 @@ func (r *registry) authorized(q *http.Request) bool {
 	return r.show(func(canary string) bool {
 		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(canary, text) })
 	})
+}
+
+// signed says whether a request is signed with a canary. Its key's name, and the token of its session, are shown with it.
+func (r *registry) signed(q *http.Request) bool {
+	return slices.ContainsFunc(r.canaries, func(secret string) bool { return signedBy(q, secret) }) &&
+		r.show(func(canary string) bool {
+			return signedBy(q, canary) || strings.Contains(q.Header.Get("Authorization"), "Credential="+canary+"/") ||
+				q.Header.Get("X-Amz-Security-Token") == canary
+		})
 }
 
 // credentials are all texts in a request that may be one: user and password, what stands behind the scheme, the value
@@ -255,7 +265,7 @@ func openAuthority(dir string) (*authority, error) {
 	leaf, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: "example.com"},
-		DNSNames:     []string{"example.com", "*.example.com"},
+		DNSNames:     []string{"*.example.com", "*.s3.example.com"},
 		NotBefore:    parent.NotBefore,
 		NotAfter:     time.Now().Add(48 * time.Hour),
 		KeyUsage:     x509.KeyUsageDigitalSignature,

@@ -207,6 +207,7 @@ func (f *finder) script() {
 		f.assigned(as, as.Command)
 	}
 	f.scan(s.Text)
+	slices.SortStableFunc(f.found, func(x, y *literal) int { return x.span.Start - y.span.Start })
 }
 
 // programOf is a command's program; of $JAVA_HOME/bin/keytool, the end.

@@ -177,7 +177,7 @@ func Quoted(ps []Part) string {
 		switch {
 		case !p.Expands:
 			b.WriteString(strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(p.Text))
-		case p.Text[1] != '{' && p.Text[1] != '(' && i+1 < len(ps) && !ps[i+1].Expands && nameRune(rune(ps[i+1].Text[0])):
+		case p.Text[1] != '{' && p.Text[1] != '(' && i+1 < len(ps) && !ps[i+1].Expands && ps[i+1].Text != "" && nameRune(rune(ps[i+1].Text[0])):
 			b.WriteString("${" + p.Text[1:] + "}") // the quotes that ended the name are gone
 		default:
 			b.WriteString(p.Text)

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -113,7 +114,7 @@ func (m *matching) take(o *option, args []shell.Word, i, at int, glued bool) (mo
 		}
 	}
 	if o.shape != nil && !o.shape.MatchString(shown(value)) {
-		m.failed = true
+		m.unknown()
 		return more
 	}
 	m.seen(o)
@@ -208,12 +209,15 @@ func (m *matching) fit(s slot, pos []shell.Word, n int) (used int, ok bool) {
 // fillLoosely asks for the row's own words in their order, and for words behind them. A
 // command of which all is known, and that is not too long, is another one.
 func (m *matching) fillLoosely() bool {
-	if m.strict && len(m.pos) <= len(m.w.slots) && !slices.ContainsFunc(m.pos, func(w shell.Word) bool { return !w.IsLit }) {
-		return false
-	}
-	i, wanted := 0, 0
+	i, wanted, most := 0, 0, 0
 	for _, s := range m.w.slots {
 		if s.words == nil {
+			if most++; s.pair {
+				most++
+			}
+			if s.repeated {
+				most = math.MaxInt
+			}
 			if !s.optional {
 				wanted++
 			}
@@ -230,6 +234,9 @@ func (m *matching) fillLoosely() bool {
 		} else if !s.optional {
 			return false
 		}
+	}
+	if m.strict && len(m.pos)-i <= most && !slices.ContainsFunc(m.pos, func(w shell.Word) bool { return !w.IsLit }) {
+		return false
 	}
 	return len(m.pos)-i >= wanted
 }

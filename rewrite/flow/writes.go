@@ -59,12 +59,12 @@ func (r *Run) writesOf(uses []shell.Use) []Write {
 		if u.Assign != "" {
 			continue // the command sees it by another name, whose uses are listed themselves
 		}
-		r.sink(c, add)
+		r.sink(c, nil, all, add)
 		// $( … ) hands its output to the command around it.
 		if c.In&shell.InSubst != 0 {
 			for _, x := range s.Commands {
 				if x != c && x.Start <= c.Start && c.End <= x.End && x != c.Parent {
-					r.sink(x, add)
+					r.sink(x, nil, nil, add)
 				}
 			}
 		}
@@ -123,11 +123,12 @@ func (r *Run) loose(u shell.Use, add func(Write)) {
 	}
 }
 
-// sink says what a command does with a value in its words.
-func (r *Run) sink(c *shell.Command, add func(Write)) {
+// sink says what a command does with a value in its words, at the given uses, or with
+// what another one pipes into it.
+func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 	if inner := r.wrapped(c); len(inner) > 0 {
 		for _, x := range inner {
-			r.sink(x, add) // what is piped into sudo tee goes to tee
+			r.sink(x, from, uses, add) // what is piped into sudo tee goes to tee
 		}
 		return
 	}
@@ -137,7 +138,27 @@ func (r *Run) sink(c *shell.Command, add func(Write)) {
 		return
 	}
 	if k, ok := kept(c); ok {
-		if !r.undone(c) && !slices.ContainsFunc(k.Files, func(f string) bool { return r.removed(c, f) }) {
+		held := func(w shell.Word) bool {
+			return slices.ContainsFunc(uses, func(u shell.Use) bool { return w.Start <= u.Start && u.End <= w.End })
+		}
+		switch {
+		case from != nil:
+			k = k.Piped(from)
+		case uses != nil:
+			inWords := false
+			for _, w := range k.Words {
+				inWords = inWords || held(w)
+			}
+			if !inWords && k.Certain {
+				return // git -c url.….insteadOf=… clone: for this once
+			}
+			k = k.Only(held)
+		}
+		clean := r.undone(c) || slices.ContainsFunc(k.Files, func(f string) bool { return r.removed(c, f) })
+		if k.Row == "npm-config" || k.Row == "pnpm-config" {
+			clean = clean && r.withoutLogs(c) // npm writes its arguments to a log too, from 8.1 on
+		}
+		if !clean {
 			add(Write{What: k.What, Command: c, How: Configures, Kept: &k})
 		}
 		return
@@ -175,7 +196,7 @@ func (r *Run) sink(c *shell.Command, add func(Write)) {
 			}
 		}
 		if c.PipeTo != nil && c.PipeTo != c {
-			r.sink(c.PipeTo, add)
+			r.sink(c.PipeTo, c, uses, add)
 		}
 		return
 	}
@@ -205,7 +226,7 @@ func (r *Run) sink(c *shell.Command, add func(Write)) {
 		}
 		redirected()
 		if c.PipeTo != nil && c.PipeTo != c {
-			r.sink(c.PipeTo, add)
+			r.sink(c.PipeTo, c, uses, add)
 		}
 	case classOf(c.Program, args) == opaque && !c.Function && !passesOn(c.Program):
 		what := c.Program
@@ -320,6 +341,19 @@ func persists(program string, args []string) (what string, unsure, ok bool) {
 // unsureContext is what keeps a command from being run for certain, if the script comes to its end.
 const unsureContext = shell.InSubshell | shell.InSubst | shell.InFunc | shell.InCond | shell.InBranch | shell.InLoop | shell.InCase | shell.OrLeft |
 	shell.OrRight | shell.InBackground | shell.InTrap | shell.PipeLeft | shell.PipeRight
+
+// withoutLogs reports whether a later command removes npm's logs.
+func (r *Run) withoutLogs(c *shell.Command) bool {
+	return slices.ContainsFunc(r.Script.Commands, func(x *shell.Command) bool {
+		if x.Start < c.End || x.Program != "rm" || x.In&unsureContext&^c.In != 0 {
+			return false
+		}
+		return slices.ContainsFunc(x.Args, func(a shell.Word) bool {
+			p := strings.Trim(a.Text, `"`)
+			return strings.HasSuffix(p, "/_logs") || strings.HasSuffix(p, "/.npm")
+		})
+	})
+}
 
 // undone reports whether the same tool takes back later what it was told to keep: npm
 // config delete, git config --unset, docker logout.

@@ -77,15 +77,16 @@ func (s *Script) detach(c *Command) *moving {
 	}
 	var best *moving
 	m := moving{s: s, c: c, file: file, stmt: p.stmt, above: p.above, inShell: u.parent != nil}
-	for {
+	for range 40 {
 		try := m
 		if try.check() {
 			best = &try
 		}
 		if !m.climb() {
-			return best
+			break
 		}
 	}
+	return best
 }
 
 // climb goes on to the statement around.

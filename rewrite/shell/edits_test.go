@@ -72,3 +72,45 @@ func TestSubstituteAll(t *testing.T) {
 		}
 	}
 }
+
+func FuzzEdits(f *testing.F) {
+	for _, s := range []string{
+		"a -u b:tok && c || d; e | f 'x tok' &", `sudo -E sh -c 'x "tok" $T' > f 2>&1`, "cat <<-E > f\n\ttok $T\n\tE\n", "x=`a \\`b tok\\``", `sh -c "a 'tok' \$U"`,
+		"for i in $a; do cd $i && b || exit 1; done", "export A=tok; [[ -n A ]] && ((i++))", "a\xff\r\n$b", "bash <<E\na \\$x tok\nE", "f() { a; }; f; case $x in a) b;; esac",
+		"if [ -n \"$T\" ]; then echo $T | tee f; fi; g", "a ${b:-${c-tok}}", "(umask 077; a > f) && b", "set -e\na \\\n b # c\nd <<E\nE\n", "time a && ! b", "coproc a; b", "a <(b) {c,d} <<< tok",
+	} {
+		f.Add(s, strings.Index(s, "tok"), 3, true)
+		f.Add(s, 0, 1, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, at, n int, bash bool) {
+		d := POSIX
+		if bash {
+			d = Bash
+		}
+		s, err := Parse(text, d)
+		if err != nil || len(text) > 1000 {
+			return
+		}
+		understood := func(what, text string) {
+			if _, err := Parse(text, d); err != nil {
+				t.Fatalf("%q: %s makes %q: %v", s.Text, what, text, err)
+			}
+		}
+		if edits, ok := s.Substitute(at, at+n, "TOK"); ok {
+			understood("Substitute", apply(text, edits))
+		}
+		for _, brk := range []string{" ", " \\\n  ", "\n"} {
+			if edits, _, ok := s.Enclose([]string{"p q"}, []string{"r s"}, brk, Flags{}); ok {
+				understood("Enclose", apply(text, edits))
+			}
+		}
+		for _, c := range s.Commands {
+			if got, ok := s.Detach(c); ok {
+				understood("Detach", got.Text)
+				if !got.Whole {
+					understood("Detach", cut(text, got.Spans))
+				}
+			}
+		}
+	})
+}

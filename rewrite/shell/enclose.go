@@ -71,7 +71,7 @@ func (s *Script) Enclose(before, after []string, brk string, shell Flags) (edits
 	}
 	if len(after) > 0 {
 		last := file.Stmts[len(file.Stmts)-1]
-		if !s.reachesEnd(file, last) || !continues(last) || (shell.Errexit || s.Errexit) && !s.failsAsOne(last) {
+		if e.errexit = shell.Errexit || s.Errexit; !s.reachesEnd(file, last) {
 			return nil, endDir, false
 		}
 		if lines || hasHeredoc(file) {
@@ -251,7 +251,9 @@ func (s *Script) reachesEnd(file *syntax.File, last *syntax.Stmt) bool {
 		case "trap", "alias":
 			return false
 		case "set":
-			if slices.ContainsFunc(c.Args, func(w Word) bool { return !w.IsLit || strings.HasPrefix(w.Lit, "-") && strings.ContainsAny(w.Lit, "nt") || w.Lit == "noexec" || w.Lit == "onecmd" }) {
+			if slices.ContainsFunc(c.Args, func(w Word) bool {
+				return !w.IsLit || strings.HasPrefix(w.Lit, "-") && strings.ContainsAny(w.Lit, "nt") || w.Lit == "noexec" || w.Lit == "onecmd"
+			}) {
 				return false
 			}
 		case "kill":
@@ -358,6 +360,7 @@ func (s *Script) plainOptions(of func(*Command) bool) bool {
 type enclosing struct {
 	s             *Script
 	joined        bool // all of it is one list
+	errexit       bool
 	before, after []*piece
 }
 
@@ -383,7 +386,7 @@ func (e *enclosing) proven(edits []TextEdit) bool {
 	return read
 }
 
-// holds reports whether the statements are the old ones with the pieces around them.
+// holds reports whether the statements are the old ones with the pieces around them, and the last one can be continued.
 func (e *enclosing) holds(lang syntax.LangVariant, old, stmts []*syntax.Stmt) bool {
 	var want []string
 	for _, b := range e.before {
@@ -414,6 +417,9 @@ func (e *enclosing) holds(lang syntax.LangVariant, old, stmts []*syntax.Stmt) bo
 		return false
 	}
 	last := len(old) - 1
+	if len(e.after) > 0 && (!continues(old[last]) || e.errexit && !e.s.failsAsOne(old[last])) {
+		return false
+	}
 	for i := range last {
 		if dumpNode(old[i]) != dumpNode(stmts[i]) {
 			return false

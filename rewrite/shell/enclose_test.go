@@ -136,7 +136,7 @@ func TestEncloseRuns(t *testing.T) {
 	n := 0
 	for range encloseRuns {
 		script := g.list(2)
-		if strings.Count(script, "<<E") > 1 {
+		if strings.Count(script, "<<E") > 1 || callsItself(script) {
 			continue
 		}
 		for _, flag := range []string{"", "-e"} {

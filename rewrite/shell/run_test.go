@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,7 +72,15 @@ func (g *grammar) statement(depth int) string {
 	}
 	rule := g.rules[g.rand.IntN(len(g.rules))]
 	var b strings.Builder
-	for _, c := range rule {
+	for i, c := range rule {
+		if body := strings.HasPrefix(rule[:i], "f() {") && !strings.Contains(rule[:i], "}"); body && (c == 'S' || c == 'L') {
+			// A function that calls itself does not come to an end, or fills the machine with pipes.
+			atoms := g.atoms
+			g.atoms = slices.DeleteFunc(slices.Clone(atoms), func(a string) bool { return a == "f" })
+			b.WriteString(g.list(depth - 1))
+			g.atoms = atoms
+			continue
+		}
 		switch c {
 		case 'S':
 			b.WriteString(g.statement(depth - 1))
@@ -90,4 +99,19 @@ func (g *grammar) list(depth int) string {
 		s += g.seps[g.rand.IntN(len(g.seps))] + g.statement(depth)
 	}
 	return s
+}
+
+// callsItself reports whether a script may run without an end.
+func callsItself(script string) bool {
+	s, err := Parse(script, POSIX)
+	if err != nil {
+		return true
+	}
+	unread := strings.Contains(script, "eval") || strings.Contains(script, "trap")
+	for _, c := range s.Commands {
+		if c.In&InFunc != 0 && (c.Path == "f" || unread) {
+			return true
+		}
+	}
+	return unread && strings.Contains(script, "f()")
 }
