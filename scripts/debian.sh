@@ -24,7 +24,11 @@ want() {
 		/opt/berry=@yarnpkg/cli-dist@4.18.1)
 	case $1 in
 	debian) packages+=(bundler composer gh golang-go openssh-server) ;;
-	languages) packages+=(awscli cargo gradle maven libmaven-dependency-plugin-java python3-poetry) ;;
+	languages)
+		packages+=(awscli cargo gradle python3-poetry)
+		# maven with one plugin, and what Debian forgets that the plugin needs
+		packages+=(maven libmaven-dependency-plugin-java junit5 libdoxia-java libmaven-reporting-impl-java)
+		;;
 	*) die "no root file system is named $1" ;;
 	esac
 }
@@ -63,7 +67,7 @@ layer() {
 		--dpkgopt='path-exclude=/usr/share/go-*/test/*' \
 		--dpkgopt='path-exclude=*_test.go' \
 		--dpkgopt='path-exclude=*/testdata/*' \
-		--customize-hook=': >"$1/etc/apt/sources.list"' \
+		--customize-hook='rm "$1"/etc/apt/sources.list.d/*' \
 		--customize-hook='chroot "$1" useradd -m -u 1000 -s /bin/sh node' \
 		--customize-hook='chroot "$1" useradd -m -u 1001 -s /bin/sh app' \
 		--customize-hook='rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' \

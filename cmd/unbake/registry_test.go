@@ -43,19 +43,19 @@ type registry struct {
 
 // sites are the hosts. A path that one of them does not have is 404, with a credential or not.
 var sites = map[string]func(*registry, http.ResponseWriter, *http.Request){
-	"npm.example.com":       (*registry).serveNPM,
-	"pypi.example.com":      (*registry).servePyPI,
-	"goproxy.example.com":   (*registry).serveGoProxy,
-	"git.example.com":       (*registry).serveGit,
-	"files.example.com":     (*registry).serveFiles,
-	"gems.example.com":      (*registry).serveGems,
-	"composer.example.com":  (*registry).serveComposer,
-	"apt.example.com":       (*registry).serveApt,
-	"github.example.com":    (*registry).serveGitHub,
-	"sentry.example.com":    (*registry).serveSentry,
-	"crates.example.com":    (*registry).serveCrates,
-	"maven.example.com":     (*registry).serveMaven,
-	"models.s3.example.com": (*registry).serveS3, // a bucket is a host
+	"npm.example.com":      (*registry).serveNPM,
+	"pypi.example.com":     (*registry).servePyPI,
+	"goproxy.example.com":  (*registry).serveGoProxy,
+	"git.example.com":      (*registry).serveGit,
+	"files.example.com":    (*registry).serveFiles,
+	"gems.example.com":     (*registry).serveGems,
+	"composer.example.com": (*registry).serveComposer,
+	"apt.example.com":      (*registry).serveApt,
+	"github.example.com":   (*registry).serveGitHub,
+	"sentry.example.com":   (*registry).serveSentry,
+	"crates.example.com":   (*registry).serveCrates,
+	"maven.example.com":    (*registry).serveMaven,
+	"s3.example.com":       (*registry).serveS3,
 }
 
 // serve starts the registry of a case, for the length of the test. The authority is one that the case's base trusts.
@@ -265,7 +265,7 @@ func openAuthority(dir string) (*authority, error) {
 	leaf, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: "example.com"},
-		DNSNames:     []string{"*.example.com", "*.s3.example.com"},
+		DNSNames:     []string{"*.example.com"},
 		NotBefore:    parent.NotBefore,
 		NotAfter:     time.Now().Add(48 * time.Hour),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
