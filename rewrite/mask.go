@@ -233,6 +233,9 @@ func named(s string) string {
 		if strings.HasSuffix(s[:at[0]], "env=") || strings.HasSuffix(s[:at[0]], "id=") {
 			continue // a mount's, with the command behind it
 		}
+		if !strings.ContainsAny(m[1], "=:\"'") && (strings.HasSuffix(s[:at[0]], "$") || strings.HasSuffix(s[:at[0]], "${")) || strings.HasSuffix(m[2], "=") {
+			continue // an expansion with another word behind it; a key
+		}
 		if !strings.ContainsAny(m[1], "=:") && (name != strings.ToUpper(name) || detect.Variable(name, m[2], true) != detect.Exposed) {
 			continue // words of a sentence
 		}

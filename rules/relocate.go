@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"regexp"
@@ -304,6 +305,10 @@ func (m *relocation) detach(w *flow.Written) ([]string, string) {
 		}
 	}
 	for _, x := range w.Along {
+		if x.Text != "" {
+			out = append(out, x.Text)
+			continue
+		}
 		if reason := take(x.Run, x.Command); reason != "" {
 			return nil, reason
 		}
@@ -399,7 +404,7 @@ func (c *changedRun) cut(sp shell.Span) {
 func (m *relocation) companions(w *flow.Written) string {
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == w.First() })
 	for _, x := range w.Along {
-		if inside && x.In == w.First() {
+		if inside && x.In == w.First() || x.Text != "" {
 			continue
 		}
 		if reason := m.takeOut(x.Run, []*shell.Command{x.Command}); reason != "" {
@@ -477,8 +482,10 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	case len(w.Readers) == 0:
 		return fmt.Sprintf("line %d: %s, and nothing in the build is known to read it there", v.In.Line, v.What)
 	}
-	if reason := m.unlessRunning(w); reason != "" && sp.Replace == "" {
-		return reason
+	if sp.Replace == "" {
+		if reason := m.unlessRunning(w); reason != "" {
+			return reason
+		}
 	}
 	source := v.Run.Script.Text[v.Command.Start:v.Command.End]
 	text := source
@@ -755,7 +762,9 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 		}
 		if strings.HasPrefix(brk, " \\") {
 			if len(c.before) > 0 && len(enclosed) > 0 {
-				enclosed[0].New = strings.TrimPrefix(brk, " ") + enclosed[0].New
+				if start, _, ok := c.run.Source(enclosed[0].Start, enclosed[0].Start); !ok || !alone(in.File.Src, start) {
+					enclosed[0].New = strings.TrimPrefix(brk, " ") + enclosed[0].New
+				}
 			}
 			for i := range enclosed {
 				if lead, ok := leading(physical); ok && len(c.before) == 0 {
@@ -786,12 +795,17 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 func indent(physical string) string {
 	lines := strings.Split(physical, "\n")
 	if len(lines) > 1 {
-		last := lines[len(lines)-1]
-		if n := len(last) - len(strings.TrimLeft(last, " \t")); n > 0 {
-			return last[:n]
+		if n := len(lines[1]) - len(strings.TrimLeft(lines[1], " \t")); n > 0 {
+			return lines[1][:n]
 		}
 	}
 	return "    "
+}
+
+// alone reports whether nothing but blanks stands before an offset on its line.
+func alone(src []byte, offset int) bool {
+	line := src[bytes.LastIndexByte(src[:offset], '\n')+1 : offset]
+	return len(bytes.TrimSpace(line)) == 0
 }
 
 // leading reports a RUN whose lines begin with &&, and what stands before it.

@@ -84,7 +84,7 @@ func runRecipes(t *testing.T, root, cases string, cannot func(string, ...any)) {
 // named by the time, caches with times in them, git's index with the inodes. Secrets are looked for in it all the same.
 var restless = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(|.*/)(` + strings.Join([]string{
-		`\.npm/_(logs|cacache)/.*`,
+		`\.npm/_(logs|cacache)(/.*)?`,
 		`\.cache/(pip|go-build)/.*`,
 		`\.config/go/telemetry/.*`,
 		`__pycache__/.*`,

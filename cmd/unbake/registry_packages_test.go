@@ -28,7 +28,8 @@ var project = map[string]string{
 	"hello.go":               "// Package hello greets.\npackage hello\n\n// Greeting is what it says.\nconst Greeting = \"hello\"\n",
 	"package.json":           `{"name": "@acme/hello", "version": "1.0.0", "main": "index.js"}` + "\n",
 	"index.js":               "module.exports = 'hello'\n",
-	"setup.py":               "from setuptools import setup\n\nsetup(name='acme-hello', version='1.0.0', packages=['acme_hello'])\n",
+	"pyproject.toml":         "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n",
+	"backend.py":             backend,
 	"acme_hello/__init__.py": "GREETING = 'hello'\n",
 	"lib/acme-hello.rb":      "module Acme\n  HELLO = 'hello'\nend\n",
 	"composer.json":          `{"name": "acme/hello", "autoload": {"psr-4": {"Acme\\": "src/"}}}` + "\n",
@@ -37,6 +38,19 @@ var project = map[string]string{
 	"src/lib.rs":             "pub const GREETING: &str = \"hello\";\n",
 	"LICENSE":                "Of no use to anybody.\n",
 }
+
+// backend builds hello's wheel: pip needs no other package for it.
+const backend = `import os, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    wheel, info = 'acme_hello-1.0.0-py3-none-any.whl', 'acme_hello-1.0.0.dist-info/'
+    with zipfile.ZipFile(os.path.join(folder, wheel), 'w') as z:
+        z.write('acme_hello/__init__.py')
+        z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\nName: acme-hello\nVersion: 1.0.0\n')
+        z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
+        z.writestr(info + 'RECORD', '')
+    return wheel
+`
 
 // packTar makes a gzipped tar, with all below a folder. It is not compressed: so it is the same with every Go.
 func packTar(folder string, files map[string]string) []byte { return pack(tarOf(folder, files)) }

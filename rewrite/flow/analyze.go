@@ -92,7 +92,11 @@ func (a *analysis) groups() []*group {
 				o.Kind = Env
 			}
 			v := detect.No
-			if name, ok := dockerfile.SoleVariable(p.Value.Text); ok && p.HasValue {
+			if name, ok := dockerfile.SoleVariable(p.Value.Text); ok && name == p.Name && o.Kind == Arg && !a.declaredBefore(in, name) {
+				// ARG T=$T: whoever writes it means ARG T, and the builder reads it as ARG T=.
+				o.Value = NewValue("")
+				v = detect.Variable(p.Name, "", false)
+			} else if name, ok := dockerfile.SoleVariable(p.Value.Text); ok && p.HasValue {
 				o.From = name
 				v = detect.Variable(p.Name, "", false)
 				if v == detect.Declared && (!declared[name] || name == p.Name && !a.declaredBefore(in, name)) {
@@ -191,7 +195,7 @@ func (a *analysis) variable(g *group) *Secret {
 		if lower := strings.ToLower(name); strings.HasSuffix(lower, "_proxy") {
 			s.doubt(o.In, "whatever asks the network reads a proxy: pass it as a predefined build argument, without a value in the file")
 		}
-		if o.From == "" && a.file.HasVariable(o.Pair.Value.Text) {
+		if own, sole := dockerfile.SoleVariable(o.Pair.Value.Text); o.From == "" && a.file.HasVariable(o.Pair.Value.Text) && !(sole && own == name && o.Value.Known()) {
 			s.doubt(o.In, "the value of "+name+" is put together from other variables")
 		}
 		if o.From != "" && !g.names[o.From] && g.verdict != detect.Contract {

@@ -186,7 +186,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				}
 			}
 		}
-		if slices.Contains(c.Kind.Programs, cmd.program) && writesConfig(cmd) {
+		if slices.Contains(c.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, c.Target) {
 			s.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
 		switch {

@@ -33,6 +33,7 @@ type Along struct {
 	In      *dockerfile.Instruction
 	Run     *Run
 	Command *shell.Command
+	Text    string // in its place, where the command stays: of chmod -R of a folder, the part that is the file's
 }
 
 // FileReader is a RUN that reads the file, or may.
@@ -353,6 +354,15 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 					if above || pattern {
 						w.doubt(in, cmd.program+" takes it along with its folder")
 					}
+				case "chmod":
+					// The folder's mode is set with that of the file, which ssh looks at.
+					switch mode, ok := chmodMode(cmd); {
+					case !(above && wholeFolder(cmd) || pattern):
+					case !ok || cmd.sh.In&unsureContext != 0 || rd != nil || len(w.Readers) > 0 || w.Name.Text == "":
+						w.doubt(in, "chmod sets its mode with that of its folder")
+					default:
+						w.Along = append(w.Along, Along{In: in, Run: r, Text: "chmod " + mode + " " + w.Name.Text})
+					}
 				case "rm":
 					if (above && wholeFolder(cmd) || pattern) && cmd.sh.In&unsureContext == 0 {
 						gone = true
@@ -377,7 +387,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				if files(cmd) != 1 {
 					w.doubt(in, cmd.program+" works on it and on other files")
 				}
-				along = append(along, Along{in, r, cmd.sh})
+				along = append(along, Along{In: in, Run: r, Command: cmd.sh})
 			case "test", "[", "[[", "ls", "stat":
 			case "cat", "head", "tail", "grep":
 				if cmd.sh.PipeTo == nil && !slices.ContainsFunc(cmd.sh.Redirs, shell.Redir.WritesFile) {
@@ -401,7 +411,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			} else if !slices.Contains(cmd.sh.Redirs, redir) {
 				w.doubt(in, "several commands write to it")
 			} else {
-				along = append(along, Along{in, r, cmd.sh})
+				along = append(along, Along{In: in, Run: r, Command: cmd.sh})
 			}
 		}
 		switch {
@@ -430,6 +440,16 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 	return gone
 }
 
+// chmodMode is the mode that chmod -R sets.
+func chmodMode(cmd command) (mode string, ok bool) {
+	for _, w := range cmd.sh.Args {
+		if p := plain(w); !strings.HasPrefix(p, "-") {
+			return p, p != "" && strings.Trim(p, "01234567ugoarwxX=+") == ""
+		}
+	}
+	return "", false
+}
+
 // readsFile reports whether a program is known to read the file from its place.
 func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command) bool {
 	program := strings.TrimPrefix(cmd.program, "./")
@@ -437,9 +457,9 @@ func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command
 		if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
 			return a.asksRemote(in, cmd, clone)
 		}
-		return k.ReadBy(program, cmd.args)
+		return k.ReadBy(program, cmd.args) && !local(program, cmd.args)
 	}
-	return slices.Contains(w.Kind.Programs, program)
+	return slices.Contains(w.Kind.Programs, program) && !local(program, cmd.args)
 }
 
 // asksRemote reports a command of git that talks to the remote of a clone.
@@ -463,8 +483,39 @@ func (a *analysis) asksRemote(in *dockerfile.Instruction, cmd command, clone str
 		return false
 	}
 	switch subcommand(args) {
-	case "pull", "fetch", "push", "submodule", "lfs", "remote", "ls-remote", "clone":
+	case "pull", "fetch", "push", "submodule", "lfs", "ls-remote":
 		return true
+	case "remote":
+		return slices.Contains(args, "update") || slices.Contains(args, "show") || slices.Contains(args, "prune")
+	}
+	return false
+}
+
+// local reports a command of a tool that asks no server for anything, and needs no
+// credential.
+func local(program string, args []string) bool {
+	sub := subcommand(args)
+	switch program {
+	case "npm", "pnpm":
+		switch sub {
+		case "config", "c", "set", "get", "cache", "root", "bin", "ls", "list", "pkg", "version", "prune":
+			return true
+		}
+	case "yarn":
+		return sub == "config" || sub == "cache" || sub == "version"
+	case "git":
+		switch sub {
+		case "config", "init", "add", "commit", "checkout", "switch", "reset", "log", "describe", "rev-parse", "status", "diff", "tag", "branch", "version", "apply", "am":
+			return true
+		}
+	case "pip", "pip3":
+		return sub == "config" || sub == "cache" || sub == "list" || sub == "freeze" || sub == "check" || sub == "show"
+	case "poetry", "bundle", "composer", "conda", "conan":
+		return sub == "config" || sub == "env"
+	case "aws":
+		return sub == "configure"
+	case "docker":
+		return sub == "login" || sub == "logout"
 	}
 	return false
 }
@@ -480,7 +531,7 @@ func configOf(program, file string) bool {
 	case "ssh", "go", "curl", "wget":
 		return false
 	}
-	return true
+	return !strings.Contains(file, "/.ssh/") && !strings.HasPrefix(name, ".env")
 }
 
 // Reads reports whether anything in a RUN reads a variable, or may, besides the given

@@ -24,7 +24,7 @@ type Detached struct {
 // positional parameter and no function, and nothing of what it sets is read by the rest. ok is false where this, or that
 // the command always runs if the script succeeds, is not certain, and where RemoveWrite would not remove the statement.
 func (s *Script) Detach(c *Command) (d Detached, ok bool) {
-	if c == nil || c.unit == nil || s.status {
+	if c == nil || c.unit == nil || s.status || c.In&(InTrap|InSubst|InCond|InBackground|Negated|InFunc) != 0 {
 		return Detached{}, false
 	}
 	for {
@@ -156,6 +156,9 @@ func (m *moving) check() bool {
 			m.d.Text = "if " + u.text[offset(b.X.Position):syntaxEnd(b.X)] + "; then " + u.text[offset(b.Y.Position):syntaxEnd(b.Y)] + "; fi"
 		}
 	}
+	if (!m.last() || m.inShell) && !m.asIf && !m.succeeds(m.stmt) {
+		return false
+	}
 	if len(m.bodies) > 0 {
 		m.d.Text += "\n"
 		for _, b := range m.bodies {
@@ -252,6 +255,49 @@ func (m *moving) last() bool {
 				return false
 			}
 		}
+	}
+	return true
+}
+
+// succeeds reports whether a statement succeeds if the command does for whose sake it is there.
+func (m *moving) succeeds(s *syntax.Stmt) bool {
+	if s.Negated || s.Background || s.Coprocess || s.Disown {
+		return false
+	}
+	list := func(stmts []*syntax.Stmt) bool { return len(stmts) == 0 || m.succeeds(stmts[len(stmts)-1]) }
+	switch c := s.Cmd.(type) {
+	case *syntax.BinaryCmd:
+		if c.Op == syntax.OrStmt {
+			return m.succeeds(c.X) || m.succeeds(c.Y)
+		}
+		return m.succeeds(c.X) && m.succeeds(c.Y)
+	case *syntax.Block:
+		return list(c.Stmts)
+	case *syntax.Subshell:
+		return list(c.Stmts)
+	case *syntax.TimeClause:
+		return c.Stmt == nil || m.succeeds(c.Stmt)
+	case *syntax.ForClause:
+		return list(c.Do)
+	case *syntax.WhileClause:
+		return list(c.Do)
+	case *syntax.CaseClause:
+		return !slices.ContainsFunc(c.Items, func(i *syntax.CaseItem) bool { return !list(i.Stmts) })
+	case *syntax.IfClause:
+		for ; c != nil; c = c.Else {
+			if !list(c.Then) {
+				return false
+			}
+		}
+		return true
+	}
+	o := m.commandAt(s)
+	if o == nil {
+		return s.Cmd == nil || len(s.Redirs) == 0 // an assignment
+	}
+	switch o.Path {
+	case "test", "[", "[[", "false", "cd", "exit", "((", "let", "grep", "read":
+		return o.pos == m.c.pos
 	}
 	return true
 }
@@ -468,6 +514,9 @@ func (m *moving) onlyForIt() bool {
 		}
 		mine := c.pos >= own.Start && c.pos < own.End || within(m.bodies, c.pos)
 		if mine {
+			if c.subst > m.c.subst && slices.ContainsFunc(c.Redirs, Redir.WritesFile) {
+				return false
+			}
 			if c.changesShell() && (c.pos == m.c.pos || !isolated[c.pos]) {
 				return false
 			}

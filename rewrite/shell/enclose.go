@@ -132,7 +132,7 @@ func (s *Script) piece(text string, heredoc bool) (*piece, bool) {
 	list := operands(stmt)
 	if b, ok := list[0].Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.OrStmt || len(list) == 1 && list[0].Negated {
 		if hasHeredoc(file) {
-			return nil, false
+			return s.piece("{ "+text+"\n}", heredoc)
 		}
 		return s.piece("{ "+text+"; }", heredoc)
 	}

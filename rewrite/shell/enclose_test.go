@@ -94,6 +94,7 @@ func TestEnclose(t *testing.T) {
 		{"x\ny # c\n", "", "a1", "\n", "x\ny && a1 # c\n", ""},
 		{"x\ny <<E\nb\nE\n", "", "a1", "\n", "x\ny <<E && a1\nb\nE\n", ""},
 		{"x\ny", "b <<E\nc\nE", "", "\n", "b <<E || exit 1\nc\nE\nx\ny", ""},
+		{"x\ny", "b || d <<E\nc\nE", "", "\n", "{ b || d <<E\nc\nE\n} || exit 1\nx\ny", ""},
 		{"# c\nx\n", "b1", "", "\n", "b1 || exit 1\n# c\nx\n", ""},
 	}
 	list := func(s string) []string {
@@ -128,7 +129,7 @@ func TestEncloseRuns(t *testing.T) {
 		rand:  rand.New(rand.NewPCG(1, 2)),
 		atoms: []string{"echo x", "echo y", "true", "false", "sh -c 'exit 3'", "exit 0", "exit 3", "set -e", "f", "f", "return 0", "exec true", "cat <<E\nz\nE"},
 		rules: []string{"S && S", "S && S", "S || S", "S | S", "! S", "(L)", "{ L; }", "if S; then L; fi", "if S; then L; else L; fi", "f() { L; }; S", "for i in 1 2; do L; done",
-			"echo $(L)", "A=$(L)", "eval 'L'", "trap 'L' EXIT; S", "while S; do break; done", "true & S", "true & wait; S", "exec 3>&1; S", "S && S || S", "S > /dev/null && S", "case a in a) L;; esac", "S || exit 1", "S || { echo w; exit 4; }", "set -e; S", "S # c\nS", "f() { L; }", "sh -c 'L'"},
+			"echo $(L)", "A=$(L)", "eval 'L'", "trap 'L' EXIT; S", "while S; do break; done", "true & wait; S", "exec 3>&1; S", "S && S || S", "S > /dev/null && S", "case a in a) L;; esac", "S || exit 1", "S || { echo w; exit 4; }", "set -e; S", "S # c\nS", "f() { L; }", "sh -c 'L'"},
 		seps: []string{"; ", "; ", "\n"},
 	}
 	type change struct{ flag, old, edited, failing, failing2 string }

@@ -31,6 +31,8 @@ func TestSubstitute(t *testing.T) {
 		{`c "user:\tok"`, ``, ""},
 		{`c "$tok"`, ``, ""},
 		{`c "$$tok"`, `c "$$${T}"`, ""},
+		{`c "a$'tok'"`, ``, "'tok'"},
+		{`c "\\tok"`, `c "\\${T}"`, ""},
 		{`c "a$ tok"`, `c "a$ ${T}"`, ""},
 		{`c 'user:tok'`, `c "user:${T}"`, ""},
 		{`c -H'X: tok'`, `c -H"X: ${T}"`, ""},
