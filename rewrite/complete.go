@@ -93,6 +93,9 @@ func lineMap(old, now *dockerfile.File) func(string) string {
 		for _, in := range now.Instructions {
 			// What a step changes of a RUN that it keeps are its flags.
 			i := slices.IndexFunc(old.Instructions[from:], func(x *dockerfile.Instruction) bool { return x.Name == in.Name && x.ArgText() == in.ArgText() })
+			if i < 0 && from < len(old.Instructions) && old.Instructions[from].Name == in.Name {
+				i = 0 // a literal of it has become a variable
+			}
 			if i < 0 {
 				continue
 			}

@@ -130,7 +130,7 @@ func (m *relocation) file(w *flow.Written) string {
 	if reason != "" {
 		return reason
 	}
-	before, after := moved, []string{sudo(w.Writes[0].Command) + "rm -f " + name}
+	u := use{before: moved, after: []string{sudo(w.Writes[0].Command) + "rm -f " + name}}
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first })
 	if w.Begun && inside && len(w.Readers) > 1 {
 		return fmt.Sprintf("line %d writes %s in parts, and others read it too", first.Line, shown(w))
@@ -145,26 +145,48 @@ func (m *relocation) file(w *flow.Written) string {
 		if !w.Before && !w.Begun {
 			save = "touch " + name + " && " + save
 		}
-		before = append([]string{sudo(w.Writes[0].Command) + save}, moved...)
-		after = []string{sudo(w.Writes[0].Command) + "mv -f " + saved + " " + name}
+		u.save = []string{sudo(w.Writes[0].Command) + save}
+		u.after = []string{sudo(w.Writes[0].Command) + "mv -f " + saved + " " + name}
 	}
-	return m.readers(w, r, before, after, func(c *changedRun) string {
-		if before[0] != moved[0] {
-			c.before = append(c.before, before[0])
-		}
+	return m.readers(w, r, u, func(c *changedRun, after []string) string {
+		c.before = append(c.before, u.save...)
 		c.undo(after...)
 		return ""
 	})
 }
 
-// readers gives each RUN that reads a file what it needs. before and after are for those
-// that follow; the RUN that writes and reads, if it is one, is left to inside.
-func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []string, inside func(*changedRun) string) string {
+// use is what the RUNs that read a file get.
+type use struct {
+	save          []string // puts a file aside that is there before; after puts it back
+	before, after []string // commands for the start and the end of the RUN
+	env           bool     // before sets variables, and nothing is written
+	text          string   // what before says, with what goes without saying
+}
+
+// ends are the commands for the end of a RUN. One that takes the secret back itself
+// leaves what its own commands do not do.
+func (u use) ends(w *flow.Written, rd flow.FileReader) []string {
+	k := w.Writes[0].Kept
+	switch {
+	case !rd.Removes:
+		return u.after
+	case k == nil:
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(u.after), func(x string) bool {
+		return strings.HasPrefix(strings.TrimPrefix(x, "sudo "), k.Program+" ")
+	})
+}
+
+// readers gives each RUN that reads a file what it needs; the RUN that writes and reads,
+// if it is one, is left to inside.
+func (m *relocation) readers(w *flow.Written, r *flow.Run, u use, inside func(c *changedRun, after []string) string) string {
 	first := w.First()
 	var lines []string
 	for _, rd := range w.Readers {
 		lines = append(lines, fmt.Sprint(rd.In.Line))
 		c := m.at(rd.In, rd.Run)
+		after := u.ends(w, rd)
 		c.here = c.here || len(after) > 0 && w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 		if rd.How == flow.Opaque {
 			m.lower("check that %s (line %d) needs %s", rd.Program, rd.In.Line, shown(w))
@@ -173,26 +195,27 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []strin
 			if rd.Removes && w.Writes[0].Kept == nil {
 				continue
 			}
-			if reason := inside(c); reason != "" {
+			if reason := inside(c, after); reason != "" {
 				return reason
 			}
 			continue
 		}
-		if reason := m.fits(w, rd, before); reason != "" {
+		if reason := m.fits(w, rd, u); reason != "" {
 			return reason
 		}
-		c.before = append(c.before, before...)
-		if !rd.Removes || w.Writes[0].Kept != nil {
-			c.undo(after...)
+		if len(after) > 0 {
+			c.before = append(c.before, u.save...)
 		}
-		c.flags = append(c.flags, m.mounts(w, rd.In)...)
+		c.before = append(c.before, u.before...)
+		c.undo(after...)
+		c.flags = append(c.flags, m.mounts(w, rd.In, u)...)
 	}
 	if !m.replaced(r, w) && !slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first }) {
 		if reason := m.takeOut(r, commands(w)); reason != "" {
 			return reason
 		}
 	}
-	if reason := m.companions(w); reason != "" {
+	if reason := m.companions(w, u); reason != "" {
 		return reason
 	}
 	run := "RUN in line "
@@ -202,7 +225,7 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, before, after []strin
 	if strings.Contains(w.File, "/.ssh/") || strings.HasPrefix(w.Kind.ID, "id_") {
 		m.needs = append(m.needs, "with an ssh agent, --mount=type=ssh in place of the key keeps it out of the build altogether")
 	}
-	if strings.HasPrefix(strings.Join(before, ""), "export ") {
+	if u.env {
 		m.title("give it to the %s in the environment", run+strings.Join(lines, ", "))
 	} else {
 		m.title("write %s only for the %s", shown(w), run+strings.Join(lines, ", "))
@@ -267,7 +290,7 @@ func (m *relocation) unlessRunning(w *flow.Written) string {
 		if len(w.Readers) == 0 {
 			return fmt.Sprintf("line %d: %s, and nothing in the build is known to read it there: the running container may", w.First().Line, w.Writes[0].What)
 		}
-		m.lower("the running container no longer has what %s", strings.Replace(w.Writes[0].What, "keeps it", "kept", 1))
+		m.lower("not in the running container any more: %s", w.Writes[0].What)
 		return ""
 	}
 	if w.Kind.Title == "" || w.Kind.Run {
@@ -400,27 +423,42 @@ func (c *changedRun) cut(sp shell.Span) {
 }
 
 // companions takes out what has nothing to do any more: the rm of a file that is gone at
-// the end of the RUN that reads it, and what moved along with the write.
-func (m *relocation) companions(w *flow.Written) string {
+// the end of the RUN that reads it, and what moved along with the write. What removes a
+// file that is still there, or a tool's own, goes on doing it.
+func (m *relocation) companions(w *flow.Written, u use) string {
+	k := w.Writes[0].Kept
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == w.First() })
 	for _, x := range w.Along {
-		if inside && x.In == w.First() || x.Text != "" {
+		switch {
+		case x.Text != "" || inside && x.In == w.First() && !u.env:
 			continue
+		case k != nil && x.Command.Program != "chmod" && x.Command.Program != "chown" && x.Command.Program != "touch":
+			continue // a line more in the tool's file
+		case k != nil:
+			return fmt.Sprintf("line %d: %s works on %s, which is not there without the secret", x.In.Line, x.Command.Program, shown(w))
 		}
 		if reason := m.takeOut(x.Run, []*shell.Command{x.Command}); reason != "" {
 			return reason
 		}
 	}
 	for _, g := range w.Gone {
-		if slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == g.In }) {
+		if !u.env && slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == g.In }) {
 			continue // it has a file again
+		}
+		c := m.at(g.In, g.Run)
+		if removes := g.Command.Program == "rm" || g.Command.Program == "unlink"; removes && (k != nil || len(u.save) > 0) {
+			// What else is in it goes too, if it is there.
+			if k != nil && !forced(g.Command) {
+				start := g.Command.Start
+				c.swapped = append(c.swapped, shell.TextEdit{Start: start, End: start + len(g.Command.Path), New: "rm -f"})
+			}
+			continue
 		}
 		if !g.Sole {
 			start := g.Arg.Start
 			for start > 0 && (g.Run.Text[start-1] == ' ' || g.Run.Text[start-1] == '\t') {
 				start--
 			}
-			c := m.at(g.In, g.Run)
 			c.swapped = append(c.swapped, shell.TextEdit{Start: start, End: g.Arg.End})
 			continue
 		}
@@ -429,6 +467,13 @@ func (m *relocation) companions(w *flow.Written) string {
 		}
 	}
 	return ""
+}
+
+// forced reports an rm that does not mind if the file is not there.
+func forced(c *shell.Command) bool {
+	return c.Program == "rm" && slices.ContainsFunc(c.Args, func(w shell.Word) bool {
+		return w.Lit == "--force" || strings.HasPrefix(w.Lit, "-") && !strings.HasPrefix(w.Lit, "--") && strings.Contains(w.Lit, "f")
+	})
 }
 
 // tool deals with a command that keeps the secret in the tool's own files.
@@ -447,6 +492,17 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 		sp.Env = numbered(sp.Env, m.settings)
 		m.settings++
 	}
+	var others []*shell.Command
+	if env && sp.Whole {
+		// Variables lose against what others of the kind keep: they all go together.
+		others, _ = m.s.Alike(w)
+		for _, c := range others {
+			o, _ := respellAs(c)
+			sp.Env = append(sp.Env, o.Env...)
+		}
+	}
+	assigned := strings.Join(sp.Env, " ")
+	sp.Env = slices.DeleteFunc(sp.Env, sameName)
 	if !env && sp.Undo == "" && sp.Replace == "" {
 		return fmt.Sprintf("line %d: %s, and nothing takes it back for certain", v.In.Line, v.What)
 	}
@@ -508,6 +564,14 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 		}
 		return by, v.Command.In&shell.InBranch == 0
 	}
+	if reason := m.takeOut(v.Run, others); reason != "" {
+		return reason
+	}
+	if env && len(sp.Env) == 0 {
+		return m.readers(&one, v.Run, use{env: true, text: assigned}, func(*changedRun, []string) string {
+			return m.takeOut(v.Run, []*shell.Command{v.Command})
+		})
+	}
 	if env {
 		export, ok := instead("export " + strings.Join(sp.Env, " "))
 		if !ok {
@@ -518,7 +582,7 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 				return fmt.Sprintf("line %d: %s may not hand on the variable that takes the place of %s", rd.In.Line, rd.Run.As(), v.Command.Program)
 			}
 		}
-		return m.readers(&one, v.Run, []string{export}, nil, func(c *changedRun) string {
+		return m.readers(&one, v.Run, use{before: []string{export}, env: true, text: assigned}, func(c *changedRun, _ []string) string {
 			if sp.Replace != "" {
 				c.before = append(c.before, export)
 				return ""
@@ -538,14 +602,21 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	if undo == sudo(v.Command)+sp.Undo {
 		undoing = strings.Split(undo, " && ")
 	}
-	return m.readers(&one, v.Run, []string{text}, undoing, func(c *changedRun) string {
-		c.undo(undoing...)
+	return m.readers(&one, v.Run, use{before: []string{text}, after: undoing}, func(c *changedRun, after []string) string {
+		c.undo(after...)
 		return ""
 	})
 }
 
+// sameName reports a variable that is set to itself.
+func sameName(assign string) bool {
+	name, value, _ := strings.Cut(assign, "=")
+	value = strings.Trim(value, `"`)
+	return value == "$"+name || value == "${"+name+"}"
+}
+
 // fits says why commands of one RUN cannot be run at the start of another.
-func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) string {
+func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 	first := w.First()
 	in := rd.In
 	if rd.Run.Script == nil || rd.Run.Exec != nil {
@@ -556,7 +627,8 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) 
 	}
 	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
 	relative = relative || slices.ContainsFunc(w.Writes, readsRelative) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
-	if flow.Covered(in, w.File) {
+	relative = relative && !u.env
+	if flow.Covered(in, w.File) && !u.env {
 		return fmt.Sprintf("line %d: another mount covers the place of %s", in.Line, shown(w))
 	}
 	var between []*dockerfile.Instruction
@@ -587,22 +659,22 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, before []string) 
 			return why
 		}
 	}
-	for _, text := range before {
+	for _, text := range u.before {
 		script, err := shell.Parse(text, rd.Run.Script.Dialect)
 		if err != nil {
 			return fmt.Sprintf("line %d: the shell is another one than that of line %d", in.Line, first.Line)
 		}
 		uses := script.Uses
-		if strings.Contains(text, "~/") || w.Writes[0].Kept != nil {
+		if strings.Contains(text, "~/") || w.Writes[0].Kept != nil && !u.env {
 			uses = append(slices.Clone(uses), shell.Use{Name: "HOME"})
 		}
-		for _, u := range uses {
+		for _, v := range uses {
 			for _, x := range between {
 				if x.Name != "arg" && x.Name != "env" {
 					continue
 				}
-				if slices.ContainsFunc(x.Pairs(), func(p dockerfile.Pair) bool { return p.Name == u.Name }) {
-					return fmt.Sprintf("line %d changes %s between the RUN that writes %s and the one that reads it", x.Line, u.Name, shown(w))
+				if slices.ContainsFunc(x.Pairs(), func(p dockerfile.Pair) bool { return p.Name == v.Name }) {
+					return fmt.Sprintf("line %d changes %s between the RUN that writes %s and the one that reads it", x.Line, v.Name, shown(w))
 				}
 			}
 		}
@@ -658,23 +730,30 @@ func (m *relocation) inputs(v flow.Write, between []*dockerfile.Instruction) str
 	return ""
 }
 
-// mounts returns the mounts that moved commands need in another RUN.
-func (m *relocation) mounts(w *flow.Written, to *dockerfile.Instruction) []string {
+// mounts returns the mounts that moved commands need in another RUN: of the secret, and
+// of others that they name beside it.
+func (m *relocation) mounts(w *flow.Written, to *dockerfile.Instruction, u use) []string {
 	var out []string
 	from := w.First()
-	for _, o := range m.s.Origins {
-		target := flow.MountTarget(from, o.Mount, m.s.ID)
-		if o.In != from || !slices.ContainsFunc(w.Writes, func(v flow.Write) bool {
-			return v.Via == o.Mount.Opts["env"] || v.Via == target
-		}) {
+	own := func(x dockerfile.Mount, target string) bool {
+		return slices.ContainsFunc(m.s.Origins, func(o flow.Origin) bool { return o.In == from && o.Mount.Flag == x.Flag }) &&
+			slices.ContainsFunc(w.Writes, func(v flow.Write) bool { return v.Via == x.Opts["env"] || v.Via == target })
+	}
+	text := u.text + strings.Join(u.before, " ")
+	for _, x := range from.Mounts() {
+		if x.Type != "secret" {
 			continue
 		}
-		if slices.ContainsFunc(m.s.Origins, func(x flow.Origin) bool {
-			return x.In == to && x.Mount.Opts["env"] == o.Mount.Opts["env"] && flow.MountTarget(to, x.Mount, m.s.ID) == target
-		}) || slices.Contains(m.at(to, nil).flags, o.Mount.Flag.Text) {
+		target := flow.MountTarget(from, x, x.Opts["id"])
+		if !own(x, target) && !dockerfile.MentionsName(text, x.Opts["env"]) && (target == "" || !strings.Contains(text, target)) {
 			continue
 		}
-		out = append(out, o.Mount.Flag.Text)
+		if slices.ContainsFunc(to.Mounts(), func(y dockerfile.Mount) bool {
+			return y.Type == "secret" && y.Opts["id"] == x.Opts["id"] && y.Opts["env"] == x.Opts["env"] && flow.MountTarget(to, y, y.Opts["id"]) == target
+		}) || slices.Contains(m.at(to, nil).flags, x.Flag.Text) {
+			continue
+		}
+		out = append(out, x.Flag.Text)
 	}
 	return out
 }
@@ -682,27 +761,47 @@ func (m *relocation) mounts(w *flow.Written, to *dockerfile.Instruction) []strin
 // dropMounts takes the secret's mounts off a RUN in which nothing reads it any more.
 func (m *relocation) dropMounts(in *dockerfile.Instruction) {
 	c := m.runs[in]
-	if c.whole || len(c.gone) == 0 {
+	if c.whole || len(c.gone)+len(c.swapped) == 0 {
 		return
 	}
+	less := slices.Clone(c.gone) // what the RUN no longer has, or has in other words
+	for _, cmd := range c.run.Script.Commands {
+		if slices.ContainsFunc(c.swapped, func(e shell.TextEdit) bool { return cmd.Start <= e.Start && e.End <= cmd.End }) {
+			less = append(less, cmd)
+		}
+	}
+	rest := strings.Join(slices.Concat(c.before, []string{c.left()}, c.after), "\n")
 	for _, o := range m.s.Origins {
 		if o.In != in {
 			continue
 		}
-		if name := o.Mount.Opts["env"]; name != "" && m.s.Reads(c.run, name, c.gone) {
+		if name := o.Mount.Opts["env"]; name != "" && (dockerfile.MentionsName(rest, name) || m.s.Reads(c.run, name, less)) {
 			continue
 		}
-		if file := flow.MountTarget(in, o.Mount, m.s.ID); file != "" {
-			rest := c.run.Text
-			for _, g := range c.gone {
-				rest = strings.ReplaceAll(rest, c.run.Text[g.Start:g.End], "")
-			}
-			if strings.Contains(rest, path.Base(file)) {
-				continue
-			}
+		if file := flow.MountTarget(in, o.Mount, m.s.ID); file != "" && (strings.Contains(rest, path.Base(file)) || m.s.ReadsFile(c.run, file, less)) {
+			continue
 		}
 		c.unmount = append(c.unmount, o.Mount.Flag)
 	}
+}
+
+// left is the RUN's own text after the change.
+func (c *changedRun) left() string {
+	var edits []shell.TextEdit
+	for _, sp := range c.spans {
+		edits = append(edits, shell.TextEdit{Start: sp.Start, End: sp.End})
+	}
+	for _, e := range c.swapped {
+		if !slices.ContainsFunc(c.spans, func(sp shell.Span) bool { return sp.Start <= e.Start && e.End <= sp.End }) {
+			edits = append(edits, e)
+		}
+	}
+	slices.SortFunc(edits, func(a, b shell.TextEdit) int { return b.Start - a.Start })
+	text := c.run.Script.Text
+	for _, e := range edits {
+		text = text[:e.Start] + e.New + text[e.End:]
+	}
+	return text
 }
 
 // edits puts together what changes in each RUN.
@@ -850,8 +949,23 @@ func (m *relocation) enough(sp respelled, v flow.Write, w *flow.Written) bool {
 			return false
 		}
 	}
-	// Variables can lose against what another command of the kind keeps.
-	return !sp.Whole || !m.s.AlsoKept(v.Kept.Row, commands(w))
+	if sp.Whole {
+		others, elsewhere := m.s.Alike(w)
+		return !elsewhere && !slices.ContainsFunc(others, func(c *shell.Command) bool {
+			o, ok := respellAs(c)
+			return !ok || len(o.Env) == 0 || c.In != v.Command.In&^(shell.AndLeft|shell.AndRight)|c.In&(shell.AndLeft|shell.AndRight)
+		})
+	}
+	return true
+}
+
+// respellAs says a command that keeps something, whatever that is.
+func respellAs(c *shell.Command) (respelled, bool) {
+	k, ok := flow.Keeps(c)
+	if !ok {
+		return respelled{}, false
+	}
+	return respell(k, c)
 }
 
 // numbered counts a setting of git on from those that are in the environment before it.

@@ -70,6 +70,20 @@ pw-c4n4ry-EXAMPLE-7Qm2x
 `,
 		},
 		{
+			Name:   "the password of an ADD",
+			Before: "FROM alpine\nADD https://shop:pw-c4n4ry-EXAMPLE-7Qm2x@files.example.com/data /data\n",
+			After: `-- .dockerignore --
+/secrets/
+-- .gitignore --
+/secrets/
+-- Dockerfile --
+FROM alpine
+ADD https://files.example.com/data /data
+-- secrets/HTTP_AUTH_HEADER_files.example.com --
+Basic c2hvcDpwdy1jNG40cnktRVhBTVBMRS03UW0yeA==
+`,
+		},
+		{
 			Name:   "a dummy that only has to be there: left alone",
 			Before: "FROM ruby:3\nRUN SECRET_KEY_BASE=dummy bundle exec rails assets:precompile\n",
 		},
@@ -147,7 +161,7 @@ func (m *move) substitute() string {
 		if r == nil || r.Script == nil {
 			return "no shell could read a variable in its place"
 		}
-		edits, ok := substitute(r.Script, byRun[r])
+		edits, ok := substitute(r.Script, byRun[r], m.s.Value.Reveal())
 		if !ok {
 			return fmt.Sprintf("line %d: the shell does not read the text there as it is written, or would not read a variable in its place", r.In.Line)
 		}
@@ -167,7 +181,7 @@ func (m *move) substitute() string {
 
 // substitute makes one list of edits of those for each place: the places are replaced one
 // after another, the last one first, each in the script that the one before left.
-func substitute(s *shell.Script, places []flow.Origin) (edits []shell.TextEdit, ok bool) {
+func substitute(s *shell.Script, places []flow.Origin, value string) (edits []shell.TextEdit, ok bool) {
 	places = slices.Clone(places)
 	slices.SortFunc(places, func(a, b flow.Origin) int { return b.Span.Start - a.Span.Start })
 	text := s.Text
@@ -178,7 +192,7 @@ func substitute(s *shell.Script, places []flow.Origin) (edits []shell.TextEdit, 
 	for _, o := range places {
 		start := slices.Index(from, o.Span.Start)
 		end := start + o.Span.End - o.Span.Start
-		if start < 0 || end > len(text) || text[start:end] != o.Value.Reveal() || from[end-1] != o.Span.End-1 {
+		if start < 0 || end > len(text) || o.Value.Reveal() != value || text[start:end] != o.Value.Reveal() || from[end-1] != o.Span.End-1 {
 			return nil, false
 		}
 		steps, ok := s.Substitute(start, end, o.As)

@@ -109,9 +109,9 @@ func credentialsOf(program string, args []shell.Word) []credential {
 			switch {
 			case detect.Name(name) != detect.Secret, attached && strings.IndexByte("DPe", text[1]) >= 0: // -DNAME=value is a setting, see below
 			case attached:
-				add(credential{word: w, from: len(flag) + 1, to: len(text), what: base(program) + " " + flag, name: flagName(program, name), flag: true, class: detect.Value(name, value)})
+				add(credential{word: w, from: len(flag) + 1, to: len(text), what: of(program, flag), name: flagName(program, name), flag: true, class: detect.Value(name, value)})
 			case i+1 < len(args) && !strings.HasPrefix(texts[i+1], "-") && !clientPrompts(program, flag):
-				add(credential{word: args[i+1], to: len(texts[i+1]), label: -1, before: w, what: base(program) + " " + flag, name: flagName(program, name), flag: true, class: detect.Value(name, texts[i+1])})
+				add(credential{word: args[i+1], to: len(texts[i+1]), label: -1, before: w, what: of(program, flag), name: flagName(program, name), flag: true, class: detect.Value(name, texts[i+1])})
 			}
 		}
 		if c, ok := headerIn(program, w, text, i, texts); ok {
@@ -316,6 +316,11 @@ func encrypted(value string) bool {
 // wordy reports a literal of small letters only. People write demonstrations and
 // placeholders so, in more forms than a list of words can hold.
 func wordy(value string) bool { return strings.Trim(value, "abcdefghijklmnopqrstuvwxyz-_. /") == "" }
+
+// of names a flag with its program, if that is known.
+func of(program, flag string) string {
+	return strings.TrimPrefix(base(program)+" "+flag, ". ")
+}
 
 // flagName is the variable of a flag: PROGRAM_FLAG.
 func flagName(program, flag string) string {

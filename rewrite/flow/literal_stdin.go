@@ -63,6 +63,9 @@ func (f *finder) fed(c *shell.Command) {
 			f.credential(p, credential{word: w, to: len(wordText(w)), what: c.Program, name: upper(wordText(args[0])) + "_PASSWORD", own: true, account: true, hash: true, class: detect.Value("password", wordText(w))})
 			continue
 		}
+		if p.Program == "echo" && len(args) > 1 {
+			continue // one line of several words is no account's
+		}
 		for _, w := range args {
 			eachLine(wordText(w), func(line string, from int) { read(p, w, line, from) })
 		}

@@ -139,7 +139,7 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 	}
 	if k, ok := kept(c); ok {
 		held := func(w shell.Word) bool {
-			return slices.ContainsFunc(uses, func(u shell.Use) bool { return w.Start <= u.Start && u.End <= w.End })
+			return slices.ContainsFunc(uses, func(u shell.Use) bool { return w.Start < u.End && u.Start < w.End })
 		}
 		switch {
 		case from != nil:
@@ -154,7 +154,7 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 			}
 			k = k.Only(held)
 		}
-		clean := r.undone(c) || slices.ContainsFunc(k.Files, func(f string) bool { return r.removed(c, f) })
+		clean := r.undone(k, c) || slices.ContainsFunc(k.Files, func(f string) bool { return r.removed(c, f) })
 		if k.Row == "npm-config" || k.Row == "pnpm-config" {
 			clean = clean && r.withoutLogs(c) // npm writes its arguments to a log too, from 8.1 on
 		}
@@ -169,7 +169,11 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 	}
 	redirected := func() {
 		for i, redir := range append(slices.Clone(c.Redirs), c.Around...) {
-			if !redir.WritesFile() || r.removed(c, plain(redir.Target)) {
+			if !redir.WritesFile() {
+				continue
+			}
+			r.onward(c, plain(redir.Target), add)
+			if r.removed(c, plain(redir.Target)) {
 				continue
 			}
 			w := Write{What: "writes it to " + target(redir), Command: c, How: Replaces, Path: redir.Target}
@@ -190,7 +194,10 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 				how = Appends
 			}
 			for i, a := range args {
-				if !strings.HasPrefix(a, "-") && a != "/dev/null" && a != "/dev/stderr" && !r.removed(c, a) {
+				if strings.HasPrefix(a, "-") || a == "/dev/null" || a == "/dev/stderr" {
+					continue
+				}
+				if r.onward(c, plain(c.Args[i]), add); !r.removed(c, a) {
 					add(Write{What: "writes it to " + a, Command: c, How: how, Path: c.Args[i]})
 				}
 			}
@@ -203,7 +210,11 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 	switch {
 	case c.Program == "cp" || c.Program == "install" || c.Program == "mv" || c.Program == "ln":
 		// Named as what is copied; where to is the last word.
-		if n := len(c.Args); n >= 2 && !r.removed(c, plain(c.Args[n-1])) {
+		n := len(c.Args)
+		if n >= 2 && c.Program != "mv" {
+			r.onward(c, plain(c.Args[n-1]), add)
+		}
+		if n >= 2 && !r.removed(c, plain(c.Args[n-1])) {
 			w := Write{What: c.Program + " copies it to " + strings.Trim(c.Args[n-1].Text, `"'`), Command: c, How: Replaces, Path: c.Args[n-1]}
 			if files(command{c.Program, args, c}) != 2 || c.Program == "ln" || c.Program == "mv" {
 				w.Command, w.How = nil, Elsewhere
@@ -235,6 +246,38 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		}
 		add(Write{What: what + " is given it and may keep it", Unsure: true})
 	}
+}
+
+// onward says what later commands of the script make of a file that a command writes: a
+// copy, a login with it. Where it ends up is no matter of the file itself, which may be
+// removed in time.
+func (r *Run) onward(c *shell.Command, file string, add func(Write)) {
+	if file == "" || file == "/dev/null" {
+		return
+	}
+	var uses []shell.Use
+	for _, u := range r.pathUses(file, func(x *shell.Command, w shell.Word) bool { return plain(w) != "" && samePath(r, c, x, file, plain(w)) }) {
+		if u.Command.Start >= c.End && !onto(u) {
+			uses = append(uses, u)
+		}
+	}
+	gone := r.removed(c, file)
+	for _, w := range r.writesOf(uses) {
+		if w.How == Configures || gone && !w.Unsure && !w.Hashed {
+			add(Write{What: w.What, How: Elsewhere})
+		}
+	}
+}
+
+// onto reports a use of a file's name by what writes to it.
+func onto(u shell.Use) bool {
+	switch u.Command.Program {
+	case "cp", "mv", "install", "ln":
+		return u.End == u.Command.Args[len(u.Command.Args)-1].End
+	case "tee", "touch":
+		return true
+	}
+	return false
 }
 
 // wrapped returns the commands that a wrapper runs.
@@ -302,7 +345,7 @@ func passesOn(program string) bool {
 // hashes names commands of which only a hash of what they are given stays.
 func hashes(program string, args []string) (what string, ok bool) {
 	switch program {
-	case "chpasswd", "passwd", "useradd", "usermod", "adduser", "htpasswd", "debconf-set-selections", "mkpasswd":
+	case "chpasswd", "passwd", "useradd", "usermod", "adduser", "htpasswd", "mkpasswd":
 		return program + " keeps a hash of it in the image", true
 	case "mysql", "mysqld", "mariadb", "psql", "mongo", "mongosh", "influx":
 		upper := strings.ToUpper(" " + strings.Join(args, " ") + " ")
@@ -330,6 +373,8 @@ func persists(program string, args []string) (what string, unsure, ok bool) {
 		}
 	case "keytool":
 		return program + " keeps it", false, true
+	case "debconf-set-selections":
+		return "debconf keeps it as it is in /var/cache/debconf", false, true // until the package clears it, in another layer
 	case "go":
 		if strings.Contains(joined, "-ldflags") || strings.Contains(joined, "-X ") {
 			return "go " + sub + " puts it into the program", false, true
@@ -357,36 +402,72 @@ func (r *Run) withoutLogs(c *shell.Command) bool {
 
 // undone reports whether the same tool takes back later what it was told to keep: npm
 // config delete, git config --unset, docker logout.
-func (r *Run) undone(c *shell.Command) bool {
-	for _, x := range r.Script.Commands {
+func (r *Run) undone(k Kept, c *shell.Command) bool {
+	return slices.ContainsFunc(r.Script.Commands, func(x *shell.Command) bool {
 		// A write in a branch is taken back in one, under the same condition for all that the text says.
-		if x.Start < c.End || x.Program != c.Program || x.In&unsureContext&^(c.In|shell.InBranch) != 0 || x.In&shell.InBranch != c.In&shell.InBranch {
+		return x.Start >= c.End && x.In&unsureContext&^(c.In|shell.InBranch) == 0 && x.In&shell.InBranch == c.In&shell.InBranch && takesBack(k, c, x)
+	})
+}
+
+// takesBack reports whether a command tells the tool to forget what another one told it to keep.
+func takesBack(k Kept, c, x *shell.Command) bool {
+	if x.Program != c.Program {
+		return false
+	}
+	verb := slices.IndexFunc(x.Args, func(w shell.Word) bool {
+		switch w.Lit {
+		case "delete", "rm", "remove", "unset", "logout", "revoke", "deauth", "--unset", "--unset-all", "--remove-section", "--delete", "--remove", "--remove-key":
+			return true
+		case "-r":
+			return x.Program == "gem"
+		}
+		return false
+	})
+	if verb < 0 {
+		return false
+	}
+	if v := x.Args[verb].Lit; v == "logout" || v == "revoke" {
+		return k.logsOut(x.Args[verb+1:])
+	}
+	for _, w := range x.Args {
+		part := shown(w)
+		if part == "" || strings.HasPrefix(part, "-") {
 			continue
 		}
-		args := words(x.Args)
-		takes := slices.ContainsFunc(args, func(a string) bool {
-			switch a {
-			case "delete", "rm", "remove", "unset", "logout", "revoke", "--unset", "--unset-all", "--remove-section":
+		for name, named := range k.Words {
+			switch strings.TrimRight(name, "0123456789") {
+			case "key", "name", "alias", "remote", "repo", "organization", "registry", "url", "value":
+				if shown(named) == strings.TrimPrefix(part, "users.") {
+					return true
+				}
+			}
+		}
+		// git config url.X.insteadOf, and its section url.X; KEY=VALUE in one word.
+		for _, v := range c.Args {
+			if len(part) > 6 && strings.HasPrefix(strings.ReplaceAll(shown(v), `"`, ""), strings.ReplaceAll(part, `"`, "")) {
 				return true
 			}
-			return false
-		})
-		if !takes {
-			continue
-		}
-		// What it takes back is named alike in both; a logout names nothing.
-		same := slices.Contains(args, "logout") || slices.Contains(args, "revoke")
-		for _, w := range x.Args {
-			for _, v := range c.Args {
-				whole, part := strings.Trim(v.Text, `"'`), strings.Trim(w.Text, `"'`)
-				same = same || len(part) > 6 && !strings.HasPrefix(part, "-") && (strings.HasPrefix(whole, part) || strings.HasPrefix(strings.ReplaceAll(whole, `"`, ""), strings.ReplaceAll(part, `"`, "")))
-			}
-		}
-		if same {
-			return true
 		}
 	}
 	return false
+}
+
+// logsOut reports whether a logout with these words is one of the host that the login
+// was for. That of a container registry, without a host, is one of docker.io.
+func (k Kept) logsOut(args []shell.Word) bool {
+	host, named := k.Words["host"]
+	bare := true
+	for _, w := range args {
+		_, text, ok := strings.Cut(shown(w), "=")
+		if !ok {
+			text = shown(w)
+		}
+		if named && text == shown(host) || text == "--all" || text == "-a" {
+			return true
+		}
+		bare = bare && (strings.HasPrefix(text, "-") || text == "github.com" || text == "docker.io" || !strings.ContainsAny(text, ".:$"))
+	}
+	return bare && !named
 }
 
 // removed reports whether a later command of the script removes a file for certain, or

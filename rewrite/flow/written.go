@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/ignorefile"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
@@ -148,7 +149,7 @@ func (a *analysis) follow(w *Written) {
 				case "run":
 					r := a.run(x)
 					if line != st {
-						gone = a.removes(r, c)
+						gone = a.removes(r, c) || w.takenBack(r)
 						continue
 					}
 					if r.Why != "" {
@@ -157,8 +158,12 @@ func (a *analysis) follow(w *Written) {
 					}
 					gone = a.afterwards(w, c, r, nil)
 				case "copy", "add":
-					if line == st && a.copiesOver(x, w.File) {
-						w.doubt(x, "another file is copied to its place")
+					switch over, certain := a.copiesOver(x, w.File); {
+					case !over:
+					case certain:
+						gone = true // under another file
+					default:
+						w.doubt(x, "another file may be copied to its place")
 					}
 				}
 			}
@@ -182,6 +187,15 @@ func (a *analysis) follow(w *Written) {
 			}
 		}
 	}
+}
+
+// takesBack reports whether a command makes the tool forget what a write made it keep.
+func (w *Written) takesBack(x *shell.Command) bool {
+	return slices.ContainsFunc(w.Writes, func(v Write) bool { return v.Kept != nil && takesBack(*v.Kept, v.Command, x) })
+}
+
+func (w *Written) takenBack(r *Run) bool {
+	return r.Script != nil && slices.ContainsFunc(r.Script.Commands, func(x *shell.Command) bool { return x.In&unsureContext == 0 && w.takesBack(x) })
 }
 
 // Covered reports whether a mount of a RUN, no secret, hides the place of a file.
@@ -248,7 +262,11 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 	for _, x := range first.Stage.History(first) {
 		switch x.Name {
 		case "copy", "add":
-			before = before || a.copiesOver(x, w.File)
+			over, certain := a.copiesOver(x, w.File)
+			if over && !certain {
+				w.doubt(x, "another file may be in its place before")
+			}
+			before = before || over
 		case "run":
 			r := a.run(x)
 			for _, cmd := range r.cmds {
@@ -275,15 +293,16 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 	return before || w.Writes[0].How == Edits && !begun, begun
 }
 
-// copiesOver reports whether a COPY or ADD puts a file in that place.
-func (a *analysis) copiesOver(in *dockerfile.Instruction, file string) bool {
+// copiesOver reports whether a COPY or ADD puts a file in that place, and whether that is
+// certain.
+func (a *analysis) copiesOver(in *dockerfile.Instruction, file string) (over, certain bool) {
 	words, ok := in.Paths()
 	if !ok || len(words) < 2 {
-		return false
+		return false, false
 	}
 	dest := words[len(words)-1].Text
 	if strings.Contains(dest, "$") {
-		return false
+		return false, false
 	}
 	dir, _ := Workdir(in)
 	target := path.Clean(dest)
@@ -291,28 +310,41 @@ func (a *analysis) copiesOver(in *dockerfile.Instruction, file string) bool {
 		target = path.Join(dir, target)
 	}
 	if target == file {
-		return true
+		return true, true
 	}
 	rel, inside := strings.CutPrefix(file, strings.TrimSuffix(target, "/")+"/")
 	if !inside {
-		return false
+		return false, false
 	}
 	if _, from := in.FlagValue("from"); from {
-		return false // what another stage has there is looked at where it is written
+		return false, false // what another stage has there is looked at where it is written
 	}
 	for _, w := range words[:len(words)-1] {
 		source := path.Clean(strings.TrimPrefix(w.Text, "/"))
 		if base(source) == rel {
-			return true
+			return true, true
 		}
 		dirs, _ := a.project.Contexts(a.file.Path)
+		n := 0
 		for _, dir := range dirs {
-			if info, err := fs.Stat(a.project.FS, path.Join(dir, source, rel)); err == nil && info.Mode().IsRegular() {
-				return true
+			if a.inContext(dir, path.Join(source, rel)) {
+				n++
 			}
 		}
+		if n > 0 {
+			return true, n == len(dirs)
+		}
 	}
-	return false
+	return false, false
+}
+
+// inContext reports whether a build with that context has a file.
+func (a *analysis) inContext(context, name string) bool {
+	if info, err := fs.Stat(a.project.FS, path.Join(context, name)); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	src, _ := fs.ReadFile(a.project.FS, ignorefile.ForContext(a.project.FS, a.file.Path, context)[0])
+	return !ignorefile.Covers(src, name)
 }
 
 // afterwards judges what a RUN does with the file: all of it, or from a command on in the
@@ -343,6 +375,16 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			continue
 		}
 		if from != nil && cmd.sh.Start < from.End || own(cmd.sh) || cmd.wraps(r) || cmd.sh.Function {
+			continue
+		}
+		if w.takesBack(cmd.sh) {
+			w.Gone = append(w.Gone, Companion{In: in, Run: r, Command: cmd.sh, Sole: true})
+			if cmd.sh.In&unsureContext == 0 {
+				gone = true
+				if rd != nil {
+					rd.Removes = true
+				}
+			}
 			continue
 		}
 		named := false
@@ -416,6 +458,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		}
 		switch {
 		case named || cmd.sh.Path == "":
+			if k, ok := kept(cmd.sh); named && ok {
+				w.doubt(in, k.What)
+			}
 		case a.readsFile(w, in, cmd):
 			if writesConfig(cmd) && w.Name.Text != "" && configOf(cmd.program, w.File) {
 				w.doubt(in, cmd.program+" writes its configuration, which may be this file")
@@ -456,6 +501,9 @@ func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command
 	if k := w.Writes[0].Kept; k != nil {
 		if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
 			return a.asksRemote(in, cmd, clone)
+		}
+		if strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git") {
+			return false // git asks gh only when it is told to
 		}
 		return k.ReadBy(program, cmd.args) && !local(program, cmd.args)
 	}
@@ -556,10 +604,24 @@ func (s *Secret) Reads(r *Run, name string, less []*shell.Command) bool {
 	return s.a.known(&rest, name) != "" || rest.opaque(name, func(c command) bool { return s.a.mayRead(r.In, c, name) }) != ""
 }
 
-// AlsoKept reports whether another command of the file matches the row of writers.tsv.
-func (s *Secret) AlsoKept(row string, less []*shell.Command) bool {
+// ReadsFile reports whether anything in a RUN besides the given commands reads a file
+// without naming it, or may.
+func (s *Secret) ReadsFile(r *Run, file string, less []*shell.Command) bool {
+	kind, _ := detect.File(file)
+	return slices.ContainsFunc(r.cmds, func(c command) bool {
+		if c.sh == nil || c.sh.Path == "" || c.sh.Function || c.wraps(r) || slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= c.sh.Start && c.sh.End <= x.End }) {
+			return false
+		}
+		return slices.Contains(kind.Programs, c.program) && !local(c.program, c.args) || classOf(c.program, c.args) == opaque
+	})
+}
+
+// Alike returns the other commands that keep something in the same place, by the same row
+// of writers.tsv, in the RUN of the write, and whether another RUN has one that a reader
+// of the file comes after.
+func (s *Secret) Alike(w *Written) (here []*shell.Command, elsewhere bool) {
 	for _, in := range s.File.Instructions {
-		if in.Name != "run" || in.Stage == nil {
+		if in.Name != "run" || in.Stage == nil || !slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return slices.Contains(rd.In.Stage.Lineage(), in.Stage) }) {
 			continue
 		}
 		r := s.a.run(in)
@@ -567,10 +629,15 @@ func (s *Secret) AlsoKept(row string, less []*shell.Command) bool {
 			continue
 		}
 		for _, c := range r.Script.Commands {
-			if k, ok := kept(c); ok && k.Row == row && !slices.Contains(less, c) {
-				return true
+			k, ok := kept(c)
+			switch {
+			case !ok || k.Row != w.Writes[0].Kept.Row || slices.ContainsFunc(w.Writes, func(v Write) bool { return v.Command == c }):
+			case in == w.First():
+				here = append(here, c)
+			default:
+				elsewhere = true
 			}
 		}
 	}
-	return false
+	return here, elsewhere
 }

@@ -130,7 +130,10 @@ func (s *Script) piece(text string, heredoc bool) (*piece, bool) {
 		return nil, false
 	}
 	list := operands(stmt)
-	if b, ok := list[0].Cmd.(*syntax.BinaryCmd); ok && b.Op == syntax.OrStmt || len(list) == 1 && list[0].Negated {
+	switch b, or := list[0].Cmd.(*syntax.BinaryCmd); {
+	case or && b.Op == syntax.OrStmt && len(list) == 1 && !list[0].Negated && !hasHeredoc(file) && onlyExits(b.Y):
+		return s.piece(text[:syntaxEnd(b.X)], heredoc) // what fails ends the script anyway
+	case or && b.Op == syntax.OrStmt, len(list) == 1 && list[0].Negated:
 		if hasHeredoc(file) {
 			return s.piece("{ "+text+"\n}", heredoc)
 		}
@@ -153,6 +156,12 @@ func oneLine(text string, lang syntax.LangVariant) bool {
 	was, err := parseAs(text, lang)
 	is, again := parseAs(joined, lang)
 	return err == nil && again == nil && strings.IndexByte(joined, '\n') < 0 && dump(was) == dump(is)
+}
+
+// onlyExits reports whether a statement is exit, which has been found to be one with failure.
+func onlyExits(s *syntax.Stmt) bool {
+	c, ok := s.Cmd.(*syntax.CallExpr)
+	return ok && len(c.Args) > 0 && c.Args[0].Lit() == "exit" && len(s.Redirs) == 0 && len(c.Assigns) == 0
 }
 
 func hasHeredoc(n syntax.Node) bool {

@@ -70,6 +70,9 @@ func TestEnclose(t *testing.T) {
 		{"set -n; x", "", "rm f", " ", no, ""},
 		{"coproc x", "", "a", " ", no, ""},
 		{"x", "b || c", "a || d", " ", "{ b || c; } && x && { a || d; }", ""},
+		{"x", "b || exit 2", "", " ", "b && x", ""},
+		{"x; y", "b | c || exit", "", " ", "b | c || exit 1; x; y", ""},
+		{"x", "b || exit 0", "", " ", no, ""},
 		{"x", "b && c", "a && d", " ", "b && c && x && a && d", ""},
 		{"x; y", "b && c", "", " ", "b && c || exit 1; x; y", ""},
 		{"x", "b; c", "", " ", no, ""},
@@ -125,6 +128,7 @@ func TestEnclose(t *testing.T) {
 
 // What the shells print and say at the end: before, then what the script printed, then after if it succeeded.
 func TestEncloseRuns(t *testing.T) {
+	t.Parallel()
 	g := &grammar{
 		rand:  rand.New(rand.NewPCG(1, 2)),
 		atoms: []string{"echo x", "echo y", "true", "false", "sh -c 'exit 3'", "exit 0", "exit 3", "set -e", "f", "f", "return 0", "exec true", "cat <<E\nz\nE"},
@@ -200,4 +204,4 @@ func TestEncloseRuns(t *testing.T) {
 	t.Logf("%d scripts, %d runs with an end", n, ran)
 }
 
-const encloseRuns = 60
+const encloseRuns = 40

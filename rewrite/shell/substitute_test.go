@@ -136,6 +136,7 @@ func TestSubstitute(t *testing.T) {
 
 // Words of a few fragments, in every place a word can have: what the shells print is the same before and after.
 func TestSubstituteRuns(t *testing.T) {
+	t.Parallel()
 	fragments := []string{"a", ":", "=", "/", "~", "*", "?", "[", "]", "{", ",", "}", "$V", `"$V"`, "'q'", `"d"`, `\`, "'", `"`, "$", "!", "-", "#", "`", "$(echo ", ")", "--o=", " ", "%"}
 	places := []string{ // of the word W
 		`printf '<%s>' W`, `printf '<%s>' x W y`, `K=W; printf '<%s>' "$K"`, `K=W sh -c 'printf "<%s>" "$K"'`, `export K=W; printf '<%s>' "$K"`,
@@ -195,4 +196,4 @@ func TestSubstituteRuns(t *testing.T) {
 }
 
 // How many fragments the words have, and how many of the scripts are run.
-const runDepth, runEvery = 1, 31
+const runDepth, runEvery = 1, 53
