@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -266,13 +267,11 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 			}
 		} else if why, ok := withdrawn[f.key()]; ok {
 			r.Fix, r.Reason = nil, why
-		} else if f.Fix != nil {
+		} else if i := slices.IndexFunc(last.findings, func(g Finding) bool { return g.key() == f.key() }); i >= 0 && f.Fix != nil {
 			// The last state knows best why it is left: another fix may have changed it.
-			for _, g := range last.findings {
-				if g.key() == f.key() {
-					r.Fix, r.Reason = g.Fix, g.Reason
-				}
-			}
+			r.Fix, r.Reason = last.findings[i].Fix, last.findings[i].Reason
+		} else if i < 0 && f.Key != "" && !f.Note {
+			r.Outcome, r.Fix, r.Reason = Fixed, takenAway(f, fixed), ""
 		}
 		done[f.key()] = true
 		p.Results = append(p.Results, p.place(r, first.file))
@@ -283,6 +282,27 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 			p.Results = append(p.Results, p.place(Result{Finding: f}, last.file))
 		}
 	}
+}
+
+// takenAway returns the fix of another finding that took this one away: one that changes
+// its file, else one of the same secret.
+func takenAway(f Finding, fixed map[string]*Fix) *Fix {
+	var same *Fix
+	for _, k := range slices.Sorted(maps.Keys(fixed)) {
+		switch {
+		case slices.ContainsFunc(fixed[k].Changes, func(c Change) bool { return c.Path == f.Path }):
+			return fixed[k]
+		case strings.HasSuffix(k, "\x00"+f.Key):
+			same = fixed[k]
+		}
+	}
+	switch {
+	case same != nil:
+		return same
+	case f.Fix != nil:
+		return f.Fix
+	}
+	return &Fix{Title: "another fix takes it away", Safety: Review}
 }
 
 func (p *Plan) place(r Result, f *dockerfile.File) Result {

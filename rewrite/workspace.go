@@ -150,6 +150,7 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 		next.changed[ch.Path] = c
 	}
 	next.project = flow.NewProject(next, next.Paths)
+	next.project.SecretFiles = w.project.SecretFiles // a fix makes none
 	if !slices.ContainsFunc(fix.Changes, func(c Change) bool { return flow.Around(c.Path) }) {
 		// What stands around the Dockerfiles is as it was: it is not read again.
 		next.project.Compose, next.project.Callers = w.project.Compose, w.project.Callers

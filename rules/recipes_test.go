@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
@@ -215,6 +217,9 @@ env GIT_CONFIG_VALUE_0="https://github.com/"
 replace git -c "url.https://$T@github.com/.insteadOf=https://github.com/" fetch -q --depth 1 https://github.com/acme/app.git $REF`},
 	{`git ls-remote https://$T@github.com/acme/app.git`, `keeps nothing`},
 	{`git pull`, `keeps nothing`},
+	{`git credential approve`, `git-credential: not certain`},
+	{`git credential-store --file /root/.credentials store`, `git-credential-store: not certain`},
+	{`git credential fill`, `keeps nothing`},
 	{`repo init -u https://$T@git.example.com/manifest -b main`, `repo-init: not certain`},
 	{`hg clone https://u:$T@hg.example.com/app`, `hg-clone: not certain`},
 	{`pip config set global.index-url https://u:$T@pypi.example.com/simple`, `pip-config
@@ -581,6 +586,37 @@ func TestRespelledKeepsNothing(t *testing.T) {
 		}
 		if !strings.Contains(text, sp.Replace) && !strings.Contains(text, ">") {
 			t.Errorf("%s: the edits say %s, the replacement %s", tc.command, text, sp.Replace)
+		}
+	}
+}
+
+// TestUndoIsSeen writes each command and what undoes it into one RUN: nothing is left to
+// be found, else a fix would be found again.
+func TestUndoIsSeen(t *testing.T) {
+	for _, tc := range respellings {
+		k, c := keeper(t, tc.command)
+		if c == nil {
+			continue
+		}
+		sp, _ := respell(k, c)
+		if sp.Undo == "" {
+			continue
+		}
+		mounts := ""
+		for _, u := range parsed(t, tc.command).Uses {
+			if flag := "--mount=type=secret,id=" + u.Name + ",env=" + u.Name + " "; !strings.Contains(mounts, flag) {
+				mounts += flag
+			}
+		}
+		file := "# syntax=docker/dockerfile:1\nFROM debian:12\nRUN " + mounts + tc.command + " && make && " + sp.Undo + "\n"
+		fsys := fstest.MapFS{"Dockerfile": {Data: []byte(file)}}
+		ws := rewrite.NewWorkspace(fsys, func() []string { return []string{"Dockerfile"} }, nil)
+		plan, err := rewrite.Run(ws, []string{"Dockerfile"}, []*rewrite.Rule{secretWritten}, rewrite.Options{})
+		if err != nil || len(plan.Errors) > 0 {
+			t.Fatal(tc.command, err, plan.Errors)
+		}
+		for _, r := range plan.Results {
+			t.Errorf("%s\n%s: %s", file, r.Message, r.Reason)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -27,7 +28,8 @@ type relocation struct {
 	safety rewrite.Safety
 	titles []string
 
-	settings int // of git, that go into the environment
+	settings int              // of git, that go into the environment
+	names    []flow.Companion // of files that others remove together with more
 }
 
 // changedRun is what becomes of one RUN.
@@ -51,6 +53,9 @@ func relocate(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		if reason := m.file(w); reason != "" {
 			return nil, reason
 		}
+	}
+	if reason := m.cutNames(); reason != "" {
+		return nil, reason
 	}
 	for _, in := range m.order {
 		if reason := m.runs[in].without(); reason != "" {
@@ -82,6 +87,15 @@ func (m *relocation) at(in *dockerfile.Instruction, r *flow.Run) *changedRun {
 		m.order = append(m.order, in)
 	}
 	return c
+}
+
+// first adds commands for the start of the RUN; one that writes two files is run once.
+func (c *changedRun) first(commands ...string) {
+	for _, x := range commands {
+		if !slices.Contains(c.before, x) {
+			c.before = append(c.before, x)
+		}
+	}
 }
 
 // undo adds commands for the end of the RUN; what undoes two things is run once.
@@ -130,26 +144,34 @@ func (m *relocation) file(w *flow.Written) string {
 	if reason != "" {
 		return reason
 	}
-	u := use{before: moved, after: []string{sudo(w.Writes[0].Command) + "rm -f " + name}}
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first })
+	if c := w.Writes[0].Command; inside && c.Dir != "" && relativePaths("rm -f "+name) {
+		// It is undone from the folder that the RUN begins in.
+		other := slices.ContainsFunc(w.Writes, func(v flow.Write) bool { return v.Command.Dir != c.Dir })
+		if !c.DirKnown || other || !plainPath(strings.TrimPrefix(c.Dir, "~/")) || !plainPath(name) {
+			return fmt.Sprintf("line %d: %s runs in a folder that is not certain", first.Line, c.Program)
+		}
+		name = path.Join(c.Dir, name)
+	}
+	u := use{before: moved, after: []string{sudo(w.Writes[0].Command) + "rm -f " + name}}
 	if w.Begun && inside && len(w.Readers) > 1 {
 		return fmt.Sprintf("line %d writes %s in parts, and others read it too", first.Line, shown(w))
 	}
 	if w.Before || w.Begun && !inside || w.Writes[0].How == flow.Appends && !w.Begun && !official(first) {
 		// It is there already, or may be: it is put back as it was.
 		saved := name + ".orig"
-		if strings.ContainsAny(name, `"'`) || mentioned(m.p.File, path.Base(saved)) {
+		if strings.ContainsAny(name, `"'`) || mentioned(m.p.File, path.Base(saved)) || m.inProject(path.Base(saved)) {
 			return fmt.Sprintf("line %d: %s, which is there before, and there is no name to keep it under", first.Line, w.Writes[0].What)
 		}
 		save := "cp -p " + name + " " + saved
 		if !w.Before && !w.Begun {
-			save = "touch " + name + " && " + save
+			save = "touch " + name + " && " + sudo(w.Writes[0].Command) + save
 		}
 		u.save = []string{sudo(w.Writes[0].Command) + save}
 		u.after = []string{sudo(w.Writes[0].Command) + "mv -f " + saved + " " + name}
 	}
 	return m.readers(w, r, u, func(c *changedRun, after []string) string {
-		c.before = append(c.before, u.save...)
+		c.first(u.save...)
 		c.undo(after...)
 		return ""
 	})
@@ -204,9 +226,9 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, u use, inside func(c 
 			return reason
 		}
 		if len(after) > 0 {
-			c.before = append(c.before, u.save...)
+			c.first(u.save...)
 		}
-		c.before = append(c.before, u.before...)
+		c.first(u.before...)
 		c.undo(after...)
 		c.flags = append(c.flags, m.mounts(w, rd.In, u)...)
 	}
@@ -280,6 +302,17 @@ func official(in *dockerfile.Instruction) bool {
 }
 
 func mentioned(f *dockerfile.File, name string) bool { return strings.Contains(string(f.Src), name) }
+
+// inProject reports a file of that name beside the Dockerfile or at the root, which COPY
+// may bring in.
+func (m *relocation) inProject(name string) bool {
+	for _, dir := range []string{".", path.Dir(m.p.File.Path)} {
+		if _, err := fs.Stat(m.p.Workspace, path.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
 
 // unlessRunning says why a file that the running container may read stays.
 func (m *relocation) unlessRunning(w *flow.Written) string {
@@ -455,16 +488,35 @@ func (m *relocation) companions(w *flow.Written, u use) string {
 			continue
 		}
 		if !g.Sole {
-			start := g.Arg.Start
-			for start > 0 && (g.Run.Text[start-1] == ' ' || g.Run.Text[start-1] == '\t') {
-				start--
-			}
-			c.swapped = append(c.swapped, shell.TextEdit{Start: start, End: g.Arg.End})
+			m.names = append(m.names, g)
 			continue
 		}
 		if reason := m.takeOut(g.Run, []*shell.Command{g.Command}); reason != "" {
 			return reason
 		}
+	}
+	return ""
+}
+
+// cutNames takes names out of commands that remove several files; the command with the
+// last of them.
+func (m *relocation) cutNames() string {
+	for _, g := range m.names {
+		left := slices.ContainsFunc(g.Command.Args, func(x shell.Word) bool {
+			return !strings.HasPrefix(x.Text, "-") && !slices.ContainsFunc(m.names, func(o flow.Companion) bool { return o.Command == g.Command && o.Arg == x })
+		})
+		if !left {
+			if reason := m.takeOut(g.Run, []*shell.Command{g.Command}); reason != "" {
+				return reason
+			}
+			continue
+		}
+		start := g.Arg.Start
+		for start > 0 && (g.Run.Text[start-1] == ' ' || g.Run.Text[start-1] == '\t') {
+			start--
+		}
+		c := m.at(g.In, g.Run)
+		c.swapped = append(c.swapped, shell.TextEdit{Start: start, End: g.Arg.End})
 	}
 	return ""
 }
@@ -546,7 +598,7 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	source := v.Run.Script.Text[v.Command.Start:v.Command.End]
 	text := source
 	only := len(w.Readers) == 1 && w.Readers[0].In == v.In
-	if !only || env {
+	if !only || env || v.Command.In&shell.InBranch != 0 {
 		d, ok := v.Run.Script.Detach(v.Command)
 		switch {
 		case ok && (d.Dir == "" || env):
@@ -584,13 +636,20 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 		}
 		return m.readers(&one, v.Run, use{before: []string{export}, env: true, text: assigned}, func(c *changedRun, _ []string) string {
 			if sp.Replace != "" {
-				c.before = append(c.before, export)
+				// The RUN has the setting from its start, and the command needs none of its own.
+				c.first(export)
+				c.swapped = slices.DeleteFunc(c.swapped, func(e shell.TextEdit) bool { return e.Start == e.End && slices.Contains(sp.Edits, e) })
 				return ""
 			}
-			if v.Command.In&^(shell.AndLeft|shell.AndRight|shell.InBranch) != 0 || v.Command.PipeTo != nil || v.Command.Parent != nil {
+			start := v.Command.Start
+			in := v.Command.In
+			if from := pipedInto(v.Run, v.Command); from != nil {
+				start, in = from.Start, (in|from.In)&^(shell.PipeLeft|shell.PipeRight)
+			}
+			if in&^(shell.AndLeft|shell.AndRight|shell.InBranch) != 0 || v.Command.PipeTo != nil || v.Command.Parent != nil {
 				return fmt.Sprintf("line %d: %s stands where a variable does not last", v.In.Line, v.Command.Program)
 			}
-			c.swapped = append(c.swapped, shell.TextEdit{Start: v.Command.Start, End: v.Command.End, New: "export " + strings.Join(sp.Env, " ")})
+			c.swapped = append(c.swapped, shell.TextEdit{Start: start, End: v.Command.End, New: "export " + strings.Join(sp.Env, " ")})
 			return ""
 		})
 	}
@@ -606,6 +665,20 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 		c.undo(after...)
 		return ""
 	})
+}
+
+// pipedInto is the one command whose output another one reads.
+func pipedInto(r *flow.Run, c *shell.Command) *shell.Command {
+	var from *shell.Command
+	for _, x := range r.Script.Commands {
+		if x.PipeTo == c {
+			if from != nil || x.In&shell.PipeRight != 0 || x.Parent != nil {
+				return nil
+			}
+			from = x
+		}
+	}
+	return from
 }
 
 // sameName reports a variable that is set to itself.
@@ -628,8 +701,16 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
 	relative = relative || slices.ContainsFunc(w.Writes, readsRelative) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 	relative = relative && !u.env
-	if flow.Covered(in, w.File) && !u.env {
+	covered := slices.ContainsFunc(in.Mounts(), func(x dockerfile.Mount) bool {
+		return x.Type == "secret" && flow.MountTarget(in, x, x.Opts["id"]) == w.File
+	})
+	if (covered || flow.Covered(in, w.File)) && !u.env {
 		return fmt.Sprintf("line %d: another mount covers the place of %s", in.Line, shown(w))
+	}
+	for _, text := range u.before {
+		if name := boundInput(first, text, rd.Run.Script.Dialect); name != "" {
+			return fmt.Sprintf("line %d: a mount has %s, which the command that moves reads", first.Line, name)
+		}
 	}
 	var between []*dockerfile.Instruction
 	for _, x := range in.Stage.History(in) {
@@ -676,6 +757,33 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 				if slices.ContainsFunc(x.Pairs(), func(p dockerfile.Pair) bool { return p.Name == v.Name }) {
 					return fmt.Sprintf("line %d changes %s between the RUN that writes %s and the one that reads it", x.Line, v.Name, shown(w))
 				}
+			}
+		}
+	}
+	return ""
+}
+
+// boundInput returns a file that a command names and a mount of its RUN has, no secret; ""
+// if there is none.
+func boundInput(in *dockerfile.Instruction, text string, dialect shell.Dialect) string {
+	script, err := shell.Parse(text, dialect)
+	if err != nil {
+		return ""
+	}
+	dir, _ := flow.Workdir(in)
+	for _, c := range script.Commands {
+		words := slices.Clone(c.Args)
+		for _, d := range c.Redirs {
+			words = append(words, d.Target)
+		}
+		for _, w := range words {
+			name := strings.Trim(w.Text, `"'`)
+			at := name
+			if !path.IsAbs(at) {
+				at = path.Join(dir, at)
+			}
+			if name != "" && !strings.HasPrefix(name, "-") && flow.Covered(in, at) {
+				return name
 			}
 		}
 	}
@@ -829,6 +937,7 @@ func (m *relocation) edits() ([]edit.Edit, string) {
 func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 	var out []edit.Edit
 	unclear := fmt.Sprintf("line %d: the RUN cannot be changed with certainty", in.Line)
+	bodies := ""
 	var texts []shell.TextEdit
 	for _, sp := range c.spans {
 		texts = append(texts, shell.TextEdit{Start: sp.Start, End: sp.End})
@@ -847,16 +956,36 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 			if in.File.Newline != "\n" {
 				return nil, fmt.Sprintf("line %d: a here-document whose lines end in CRLF", in.Line)
 			}
-		case heredoc:
+		case heredoc && (len(c.before) > 0 || in.File.Newline != "\n"):
 			return nil, fmt.Sprintf("line %d: a RUN with a here-document cannot be added to with certainty", in.Line)
+		case heredoc:
 		case len(c.before) > 0 || strings.Contains(physical, "\n"):
 			brk = " \\\n" + indent(physical)
 		}
-		enclosed, endDir, ok := c.run.Script.Enclose(c.before, c.after, brk, shellFlags(in))
+		before, ok := c.before, true
+		if brk != "\n" {
+			if before, bodies, ok = withoutBodies(c.before, c.run.Script.Dialect); !ok || bodies != "" && in.File.Newline != "\n" {
+				return nil, unclear
+			}
+		}
+		enclosed, endDir, ok := c.run.Script.Enclose(before, c.after, brk, shellFlags(in))
+		if ok && endDir != "" && slices.ContainsFunc(c.after, relativePaths) {
+			// From another folder it is named in full.
+			if c.after, ok = absolutePaths(c.after, in); ok {
+				enclosed, endDir, ok = c.run.Script.Enclose(before, c.after, brk, shellFlags(in))
+			} else {
+				return nil, fmt.Sprintf("line %d ends in another folder than it begins in", in.Line)
+			}
+		}
 		if !ok {
 			return nil, unclear
 		}
-		if endDir != "" && (c.here || slices.ContainsFunc(c.after, relativePaths)) {
+		if bodies != "" {
+			if enclosed[0].New, ok = withHeredocs(enclosed[0].New, before, c.before); !ok {
+				return nil, unclear
+			}
+		}
+		if endDir != "" && c.here {
 			return nil, fmt.Sprintf("line %d ends in another folder than it begins in", in.Line)
 		}
 		if strings.HasPrefix(brk, " \\") {
@@ -881,6 +1010,16 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 		}
 		out = append(out, edit.Edit{Start: start, End: end, New: t.New})
 	}
+	switch last := len(out) - 1; {
+	case bodies == "":
+	case strings.HasSuffix(string(in.File.Src[:in.End]), "\n"):
+		out = append(out, edit.Edit{Start: in.End, End: in.End, New: bodies})
+	default: // what is added stands at the end of a file without a last newline
+		out[last].New += "\n" + strings.TrimSuffix(bodies, "\n")
+		if out[last].Start != in.End {
+			return nil, unclear
+		}
+	}
 	if len(c.flags) > 0 {
 		out = append(out, in.AddFlags(c.flags...))
 	}
@@ -888,6 +1027,51 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 		out = append(out, in.DropFlag(flag))
 	}
 	return out, ""
+}
+
+// withoutBodies takes the here-documents off commands, each of one line: their bodies
+// stand behind the instruction. What is left is the same for who joins commands.
+func withoutBodies(commands []string, dialect shell.Dialect) (out []string, bodies string, ok bool) {
+	for _, text := range commands {
+		line, rest, more := strings.Cut(text, "\n")
+		if !more || strings.HasSuffix(line, "\\") {
+			out = append(out, text)
+			continue
+		}
+		script, err := shell.Parse(text, dialect)
+		if err != nil {
+			return nil, "", false
+		}
+		for i := len(script.Commands) - 1; i >= 0; i-- {
+			for _, d := range slices.Backward(script.Commands[i].Redirs) {
+				if d.Heredoc == "" && d.Op != "<<" {
+					continue
+				}
+				if d.Op != "<<" || d.End > len(line) {
+					return nil, "", false
+				}
+				line = line[:d.Start] + strings.TrimLeft(line[d.End:], " ")
+			}
+		}
+		out = append(out, strings.TrimRight(line, " "))
+		bodies += strings.TrimSuffix(rest, "\n") + "\n"
+	}
+	return out, bodies, true
+}
+
+// withHeredocs puts back into what is added what withoutBodies took off its lines.
+func withHeredocs(added string, without, with []string) (string, bool) {
+	for i, text := range without {
+		line, _, _ := strings.Cut(with[i], "\n")
+		if text == with[i] {
+			continue
+		}
+		if strings.Count(added, text) != 1 {
+			return "", false
+		}
+		added = strings.Replace(added, text, line, 1)
+	}
+	return added, true
 }
 
 // indent is how a RUN's further lines begin.
@@ -920,6 +1104,36 @@ func relativePaths(undo string) bool {
 	words := strings.Fields(undo)
 	last := strings.Trim(words[len(words)-1], `"'`)
 	return (strings.Contains(undo, "rm -f ") || strings.Contains(undo, "mv -f ")) && !strings.HasPrefix(last, "/") && !strings.HasPrefix(last, "~") && !strings.HasPrefix(last, "$")
+}
+
+// absolutePaths names the files of undoings in full, which are relative to the folder that
+// a RUN begins in.
+func absolutePaths(undos []string, in *dockerfile.Instruction) ([]string, bool) {
+	dir, ok := flow.Workdir(in)
+	if !ok || !plainPath(dir) {
+		return nil, false
+	}
+	var out []string
+	for _, x := range undos {
+		if relativePaths(x) {
+			words := strings.Fields(x)
+			names := slices.Index(words, "-f") + 1
+			for i := range words[names:] {
+				if !plainPath(words[names+i]) {
+					return nil, false
+				}
+				words[names+i] = path.Join(dir, words[names+i])
+			}
+			x = strings.Join(words, " ")
+		}
+		out = append(out, x)
+	}
+	return out, true
+}
+
+// plainPath reports a path that needs no quotes in a shell.
+func plainPath(p string) bool {
+	return strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@+-") == ""
 }
 
 // settings finds a rewriting of addresses in git's configuration: of two for one prefix,

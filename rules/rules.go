@@ -16,5 +16,6 @@ func All() []*rewrite.Rule {
 		secretFile,
 		secretLiteral,
 		secretWritten,
+		contextFile,
 	}
 }

@@ -70,7 +70,7 @@ COPY server.key /etc/nginx/server.key
 	},
 	Run: func(p *rewrite.Pass) {
 		for _, s := range p.Secrets {
-			if s.Copied == nil || p.Enough() {
+			if s.Copied == nil || s.Copied.Folder || p.Enough() {
 				continue
 			}
 			f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " (" + s.Copied.Kind.Title + ") is copied into a layer: everyone who has the image has it"}
@@ -94,9 +94,126 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	case len(s.Readers) == 0:
 		return nil, "nothing in the build is known to read it: the running container may"
 	}
+	if why := copiedOn(p.File, s); why != "" {
+		return nil, why
+	}
+	context := c.Context
+	if context == "" {
+		dirs, _ := p.Workspace.Project().Contexts(p.File.Path)
+		context = dirs[0]
+	}
+	file := path.Join(context, c.Source)
+
+	companions, gone, reason := withoutCompanions(p.File, s)
+	if reason != "" {
+		return nil, reason
+	}
+	edits, reason := mountsOf(p, s, gone)
+	if reason != "" {
+		return nil, reason
+	}
+	edits = append(edits, companions...)
+	removed, reason := withoutSource(p.File, s)
+	if reason != "" {
+		return nil, reason
+	}
+	// An instruction that goes altogether takes its comment along: all deletions are one list.
+	edits = append(edits, removed.edits...)
+	edits = append(edits, p.File.Delete(append(removed.whole, gone...)...)...)
+
+	changes, others, reason := ignoreFile(p, s, context)
+	if reason != "" {
+		return nil, reason
+	}
+	if c.Context == "" {
+		// Which context it is cannot be told: none of them may bring the file back.
+		dirs, _ := p.Workspace.Project().Contexts(p.File.Path)
+		for _, dir := range dirs[1:] {
+			more, _, reason := ignoreFile(p, s, dir)
+			if reason != "" {
+				return nil, reason
+			}
+			for _, m := range more {
+				if !slices.ContainsFunc(changes, func(x rewrite.Change) bool { return x.Path == m.Path }) {
+					changes = append(changes, m)
+				}
+			}
+		}
+	}
+	also, builders, _, reason := alongside(p, s, others)
+	if reason != "" {
+		return nil, reason
+	}
+	composed, reason := composeFile(s.ID, append(slices.Clone(s.Builders), builders...), file)
+	if reason != "" {
+		return nil, reason
+	}
+	changes = append(changes, composed...)
+	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(edits)})
+	changes = append(changes, also...)
+
+	if why := linked(p.Workspace, changes); why != "" {
+		return nil, why
+	}
+	fix := &rewrite.Fix{
+		Title:   "mount " + s.Name + " where it is read",
+		Safety:  rewrite.Safe,
+		Changes: changes,
+		Passes:  []rewrite.Passed{{ID: s.ID, File: file}},
+	}
+	if c.Passed {
+		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
+	}
+	reviewFile(p, s, fix, file, gone, also)
+	return fix, ""
+}
+
+// reviewFile lowers the safety of a fix for each thing that a person should look at, and
+// says what.
+func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, gone []*dockerfile.Instruction, also []rewrite.Change) {
+	c := s.Copied
+	var needs []string
+	lower := func(format string, args ...any) {
+		fix.Safety = min(fix.Safety, rewrite.Review)
+		needs = append(needs, fmt.Sprintf(format, args...))
+	}
+	if !c.Seen {
+		lower("%s was not there to be read: check that it holds a secret", c.Source)
+	}
+	for _, r := range s.Readers {
+		if r.How == flow.Opaque && !slices.Contains(gone, r.In) {
+			lower("check that %s (line %d) needs %s", r.Program, r.In.Line, s.Name)
+		}
+	}
+	if (!c.Folder || len(fix.Passes) > 0) && (c.Stays || slices.Contains(p.File.Final().Lineage(), s.Origins[0].In.Stage)) && !buildTool(c) {
+		lower("the running container no longer has %s", c.Target)
+	}
+	if c.Folder && len(fix.Passes) > 0 {
+		if c.Kind.Run {
+			lower("check that the build needs %s", s.Name)
+		}
+		if p.Workspace.Exists(".git") && !p.Workspace.Tracked(file) {
+			lower("git does not have %s: where the build must go on without it, drop required=true", s.Name)
+		}
+	}
+	for _, x := range also {
+		lower("%s changes too: it has the same ignore file", x.Path)
+	}
+	if p.Workspace.Tracked(file) {
+		needs = append(needs, "git has the file: git rm --cached "+file)
+		fix.Rotate = []string{s.Name}
+	}
+	fix.Needs = strings.Join(needs, "; ")
+}
+
+// mountsOf returns the edits that mount the file on its readers, but for those that are
+// gone.
+func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction) ([]edit.Edit, string) {
+	c := s.Copied
+	readers := slices.DeleteFunc(slices.Clone(s.Readers), func(r flow.Reader) bool { return slices.Contains(gone, r.In) })
 	if !path.IsAbs(c.Target) {
 		// Relative to a WORKDIR that only the base image knows: the same one for every reader?
-		for _, r := range s.Readers {
+		for _, r := range readers {
 			for _, in := range r.In.Stage.History(r.In) {
 				if in.Name == "workdir" && in.Index > s.Origins[0].In.Index {
 					return nil, fmt.Sprintf("line %d: its folder is the base image's WORKDIR, which changes before it is read", in.Line)
@@ -105,9 +222,6 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		}
 	}
 	if why := unreadable(p, []string{s.ID}, true); why != "" {
-		return nil, why
-	}
-	if why := copiedOn(p.File, s); why != "" {
 		return nil, why
 	}
 	syntax, front := syntaxLine(p.File)
@@ -125,22 +239,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 			}
 		}
 	}
-	context := c.Context
-	if context == "" {
-		dirs, _ := p.Workspace.Project().Contexts(p.File.Path)
-		context = dirs[0]
-	}
-	file := path.Join(context, c.Source)
-
-	companions, gone, reason := withoutCompanions(p.File, s)
-	if reason != "" {
-		return nil, reason
-	}
-	edits = append(edits, companions...)
-	for _, r := range s.Readers {
-		if slices.Contains(gone, r.In) {
-			continue
-		}
+	for _, r := range readers {
 		flag := "--mount=type=secret,id=" + s.ID + ",target=" + c.Target
 		rights, reason := access(r, c)
 		if reason != "" {
@@ -160,74 +259,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		}
 		edits = append(edits, edit.Edit{Start: start, End: end, New: "cp"})
 	}
-	removed, reason := withoutSource(p.File, s)
-	if reason != "" {
-		return nil, reason
-	}
-	// An instruction that goes altogether takes its comment along: all deletions are one list.
-	edits = append(edits, removed.edits...)
-	edits = append(edits, p.File.Delete(append(removed.whole, gone...)...)...)
-
-	changes, reason := ignoreFile(p, s, context)
-	if reason != "" {
-		return nil, reason
-	}
-	if c.Context == "" {
-		// Which context it is cannot be told: none of them may bring the file back.
-		dirs, _ := p.Workspace.Project().Contexts(p.File.Path)
-		for _, dir := range dirs[1:] {
-			more, reason := ignoreFile(p, s, dir)
-			if reason != "" {
-				return nil, reason
-			}
-			for _, m := range more {
-				if !slices.ContainsFunc(changes, func(x rewrite.Change) bool { return x.Path == m.Path }) {
-					changes = append(changes, m)
-				}
-			}
-		}
-	}
-	composed, reason := composeFile(s, file)
-	if reason != "" {
-		return nil, reason
-	}
-	changes = append(changes, composed...)
-	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(edits)})
-
-	if why := linked(p.Workspace, changes); why != "" {
-		return nil, why
-	}
-	fix := &rewrite.Fix{
-		Title:   "mount " + s.Name + " where it is read",
-		Safety:  rewrite.Safe,
-		Changes: changes,
-		Passes:  []rewrite.Passed{{ID: s.ID, File: file}},
-	}
-	if c.Passed {
-		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
-	}
-	var needs []string
-	lower := func(format string, args ...any) {
-		fix.Safety = min(fix.Safety, rewrite.Review)
-		needs = append(needs, fmt.Sprintf(format, args...))
-	}
-	if !c.Seen {
-		lower("%s was not there to be read: check that it holds a secret", c.Source)
-	}
-	for _, r := range s.Readers {
-		if r.How == flow.Opaque && !slices.Contains(gone, r.In) {
-			lower("check that %s (line %d) needs %s", r.Program, r.In.Line, s.Name)
-		}
-	}
-	if slices.Contains(p.File.Final().Lineage(), s.Origins[0].In.Stage) && !buildTool(c) {
-		lower("the running container no longer has %s", c.Target)
-	}
-	if p.Workspace.Tracked(file) {
-		needs = append(needs, "git has the file: git rm --cached "+file)
-		fix.Rotate = []string{s.Name}
-	}
-	fix.Needs = strings.Join(needs, "; ")
-	return fix, ""
+	return edits, ""
 }
 
 // buildTool reports files that no running program has a use for.
@@ -353,8 +385,9 @@ func withoutWord(in *dockerfile.Instruction, words []dockerfile.Word, w dockerfi
 
 // ignoreFile adds the file to the ignore files of its contexts, so that no COPY of
 // everything brings it back. Where another instruction needs the file, there is no such
-// line, and a COPY of everything here stands in the way.
-func ignoreFile(p *rewrite.Pass, s *flow.Secret, context string) ([]rewrite.Change, string) {
+// line, and a COPY of everything here stands in the way. others is what must be given a
+// mount at the same time, in the Dockerfiles that have the same ignore file.
+func ignoreFile(p *rewrite.Pass, s *flow.Secret, context string) (changes []rewrite.Change, others []*flow.Secret, reason string) {
 	file := path.Join(context, s.Copied.Source)
 	var own []*dockerfile.Instruction
 	for _, o := range s.Origins {
@@ -362,46 +395,66 @@ func ignoreFile(p *rewrite.Pass, s *flow.Secret, context string) ([]rewrite.Chan
 	}
 	if in := p.Workspace.Needs(file, own...); in != nil {
 		if in.File.Path == p.File.Path {
-			return nil, fmt.Sprintf("line %d needs the file in the build context", in.Line)
+			return nil, nil, fmt.Sprintf("line %d needs the file in the build context", in.Line)
 		}
-		for _, x := range p.File.Instructions {
-			if x.Name == "copy" || x.Name == "add" {
-				if words, ok := x.Paths(); ok && slices.ContainsFunc(words[:max(0, len(words)-1)], func(w dockerfile.Word) bool { return inside(path.Clean("/"+w.Text), "/"+s.Copied.Source) }) && !slices.Contains(own, x) {
-					return nil, fmt.Sprintf("line %d copies it with its folder, and %s needs it in the build context", x.Line, at(in.File.Path, in.Line))
-				}
-			}
+		if x := withFolder(p.File, s); x != nil {
+			return nil, nil, fmt.Sprintf("line %d copies it with its folder, and %s needs it in the build context", x.Line, at(in.File.Path, in.Line))
 		}
-		return nil, ""
+		return nil, nil, ""
 	}
-	var changes []rewrite.Change
-	for _, name := range ignorefile.ForContext(p.Workspace, p.File.Path, context) {
+	for i, name := range ignorefile.ForContext(p.Workspace, p.File.Path, context) {
 		src, _ := p.Workspace.ReadFile(name)
 		if ignorefile.Covers(src, s.Copied.Source) {
 			continue
+		}
+		if s.Copied.Context == context {
+			found, why := broughtElsewhere(p, name, context, s.Copied.Source)
+			if why != "" || len(found) > 0 {
+				if i > 0 || withFolder(p.File, s) == nil {
+					continue // the file stays in the context for the others
+				}
+				if why != "" {
+					return nil, nil, why
+				}
+				others = found
+			}
 		}
 		if c, ok := ignoreLine(p.Workspace, name, s.Copied.Source); ok {
 			changes = append(changes, c)
 		}
 	}
-	return changes, ""
+	return changes, others, ""
 }
 
-// composeFile gives the services that build the Dockerfile the file as a secret.
-func composeFile(s *flow.Secret, file string) ([]rewrite.Change, string) {
+// withFolder returns the instruction that copies a folder with the file in it.
+func withFolder(f *dockerfile.File, s *flow.Secret) *dockerfile.Instruction {
+	for _, x := range f.Instructions {
+		if x.Name != "copy" && x.Name != "add" || slices.ContainsFunc(s.Origins, func(o flow.Origin) bool { return o.In == x }) {
+			continue
+		}
+		if words, ok := x.Paths(); ok && slices.ContainsFunc(words[:max(0, len(words)-1)], func(w dockerfile.Word) bool { return inside(path.Clean("/"+w.Text), "/"+s.Copied.Source) }) {
+			return x
+		}
+	}
+	return nil
+}
+
+// composeFile gives services that build the image the file as a secret.
+func composeFile(id string, builders []*compose.Service, file string) ([]rewrite.Change, string) {
 	var changes []rewrite.Change
 	byFile := map[*compose.File][]compose.Migration{}
 	var order []*compose.File
-	for _, svc := range s.Builders {
+	for _, svc := range builders {
 		if svc.Build == nil || svc.Overrides || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
 			continue
 		}
 		if byFile[svc.File] == nil {
 			order = append(order, svc.File)
 		}
-		byFile[svc.File] = append(byFile[svc.File], compose.Migration{Service: svc, AddSecrets: []string{s.ID}})
+		byFile[svc.File] = append(byFile[svc.File], compose.Migration{Service: svc, AddSecrets: []string{id}})
 	}
 	for _, f := range order {
-		edits, err := compose.Edits(f, byFile[f], []compose.NamedSecret{{Name: s.ID, SecretDef: compose.SecretDef{File: relative(path.Dir(f.Path), file)}}})
+		edits, err := compose.Edits(f, byFile[f], []compose.NamedSecret{{Name: id, SecretDef: compose.SecretDef{File: relative(path.Dir(f.Path), file)}}})
 		if err != nil {
 			return nil, err.Error()
 		}

@@ -4,16 +4,16 @@
 #   debian.sh install NAME    build what is missing; print the folder of the root file system NAME
 #   debian.sh path NAME       print that folder, or fail when it is not there; builds nothing
 #
-# `debian` has npm, pip, go, git, curl, wget; `languages` has the other tools. Both are Debian, from the mirror and with the
-# keyring of this machine's apt, and npm's own packages from the registry that this machine's npm uses. They are kept in
-# ${XDG_CACHE_HOME:-~/.cache}/unbake/debian-NAME-KEY, where KEY changes with what is in them. A folder holds an OCI layout
-# with one layer and no image, and ca.pem and ca.key: an authority of its own, which the root file system trusts for
-# example.com and loopback, and nothing else.
+# `debian` is for the tests of every day: npm, pip, go, git and what else is small. `languages` is for scripts/recipes.sh.
+# Both are Debian, from the mirror and with the keyring of this machine's apt, and npm's packages from the registry that
+# this machine's npm uses. They are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake/debian-NAME-KEY, where KEY changes with what
+# is in them: 0.8 and 1.7 GB. A folder holds an OCI layout with one layer and no image, and ca.pem and ca.key: an authority
+# of its own, which the root file system trusts for example.com and loopback, and nothing else.
 set -euo pipefail
 
 die() { echo "debian.sh: $*" >&2; exit 1; }
 
-# trixie is the first with a cargo, a pip and a git of the kind that people have in their images.
+# Tools of the age that people have in their images: a cargo with sparse registries, a composer 2, a go that is not old.
 suite=trixie
 
 # want sets the lists of a root file system: Debian's packages, and npm's as FOLDER=PACKAGE. They have npm from there:
@@ -42,18 +42,24 @@ folder() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/unbake/debian-$1-$(key "$1")"; 
 
 complete() { [ -n "$(find "$1/blobs/sha256" -type f 2>/dev/null)" ]; }
 
+mirrors() {
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | awk '!/-security/ && !found++'
+}
+
 # sources is an apt source for the suite, at the mirror that this machine's apt uses for Debian.
 sources() {
 	local mirror
-	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v -- '-security' | head -n 1)
-	[ -n "$mirror" ] || die "apt knows no mirror of Debian: run apt-get update"
+	mirror=$(mirrors)
+	# It does not know whose a source is before it has read it.
+	[ -n "$mirror" ] || { apt-get update >&2 && mirror=$(mirrors); }
+	[ -n "$mirror" ] || die "apt knows no mirror of Debian"
 	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
 }
 
 # layer writes the root file system as a tar. Documentation and Go's own tests are left out: half the files. Unlike
 # Debian, and like the images that people build on, pip may install for the whole system.
 layer() {
-	local name=$1 dir=$2 module npm=() i=0
+	local name=$1 dir=$2 module npm=()
 	want "$name"
 	for module in "${modules[@]}"; do
 		npm+=(--customize-hook="npm install --global --ignore-scripts --no-fund --no-audit --prefix=\"\$1${module%%=*}\" ${module#*=} >&2")

@@ -39,7 +39,7 @@ if [ "$(id -u)" = 0 ]; then
 	scripts/debian.sh install debian >/dev/null &
 	root=$!
 	scripts/buildkit.sh install >/dev/null
-	wait "$root"
+	wait "$root" || [ "${CI-}" != true ]
 elif [ "${CI-}" = true ]; then
 	echo "tools.sh: not root: real builds cannot run" >&2
 	exit 1

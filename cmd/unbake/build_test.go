@@ -4,6 +4,8 @@ package main_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -648,11 +651,31 @@ func (img *image) holds(canary string) (places []string) {
 		}
 	}
 	for path, f := range img.files {
-		if strings.Contains(path, canary) || strings.Contains(f.Content, canary) || strings.Contains(f.Xattrs, canary) {
+		if strings.Contains(path, canary) || strings.Contains(f.Content, canary) || strings.Contains(f.Xattrs, canary) ||
+			strings.Contains(inflated(f.Content), canary) {
 			places = append(places, "/"+path)
 		}
 	}
 	return places
+}
+
+// inflated is the content of a file that gzip or zlib packed, as caches and git do it, and "" of all others.
+func inflated(content string) string {
+	var unpacked io.Reader
+	var err error
+	switch packed := strings.NewReader(content); {
+	case strings.HasPrefix(content, "\x1f\x8b"):
+		unpacked, err = gzip.NewReader(packed)
+	case strings.HasPrefix(content, "\x78"):
+		unpacked, err = zlib.NewReader(packed)
+	default:
+		return ""
+	}
+	if err != nil {
+		return ""
+	}
+	text, _ := io.ReadAll(unpacked) // what there is of it
+	return string(text)
 }
 
 func contains(blob []byte, forms [][]byte, depth int) bool {

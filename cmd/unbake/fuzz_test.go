@@ -92,7 +92,7 @@ func fuzzFix(t *testing.T, archive []byte, plant uint16) {
 		if rewrite.IsDockerfile(path.Base(name)) && after[name] != old {
 			files := []string{}
 			for _, r := range plan.Results {
-				if r.Outcome == rewrite.Fixed && r.Rule.ID == "secret-file" {
+				if r.Outcome == rewrite.Fixed && (r.Rule.ID == "secret-file" || r.Rule.ID == "context-file") {
 					files = append(files, r.Secret)
 				}
 				if r.Outcome == rewrite.Fixed && writing.MatchString(r.Fix.Title) {
@@ -353,7 +353,7 @@ func sameButFor(t *testing.T, old, new string, files []string, values map[string
 	count := map[string]int{}
 	for sign, x := range map[int]*dockerfile.File{1: f, -1: g} {
 		for _, text := range pick(x, isRun, (*dockerfile.Instruction).ArgText) {
-			for _, w := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t\r\n;&|()\\`", c) }) {
+			for _, w := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t\r\n;&|()[],\"\\`", c) }) {
 				count[w] += sign
 			}
 		}

@@ -3,112 +3,19 @@
 package main_test
 
 import (
-	"archive/tar"
-	"archive/zip"
 	"bytes"
-	"compress/gzip"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/http/cgi"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 )
-
-// project is hello, of acme: one source tree that is a package in every ecosystem.
-var project = map[string]string{
-	"go.mod":                 "module git.example.com/acme/hello\n\ngo 1.21\n",
-	"hello.go":               "// Package hello greets.\npackage hello\n\n// Greeting is what it says.\nconst Greeting = \"hello\"\n",
-	"package.json":           `{"name": "@acme/hello", "version": "1.0.0", "main": "index.js"}` + "\n",
-	"index.js":               "module.exports = 'hello'\n",
-	"pyproject.toml":         "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n",
-	"backend.py":             backend,
-	"acme_hello/__init__.py": "GREETING = 'hello'\n",
-	"lib/acme-hello.rb":      "module Acme\n  HELLO = 'hello'\nend\n",
-	"composer.json":          `{"name": "acme/hello", "autoload": {"psr-4": {"Acme\\": "src/"}}}` + "\n",
-	"src/Hello.php":          "<?php\n\nnamespace Acme;\n\nclass Hello\n{\n}\n",
-	"Cargo.toml":             "[package]\nname = \"acme-hello\"\nversion = \"1.0.0\"\nedition = \"2021\"\n",
-	"src/lib.rs":             "pub const GREETING: &str = \"hello\";\n",
-	"LICENSE":                "Of no use to anybody.\n",
-}
-
-// backend builds hello's wheel: pip needs no other package for it.
-const backend = `import os, zipfile
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    wheel, info = 'acme_hello-1.0.0-py3-none-any.whl', 'acme_hello-1.0.0.dist-info/'
-    with zipfile.ZipFile(os.path.join(folder, wheel), 'w') as z:
-        z.write('acme_hello/__init__.py')
-        z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\nName: acme-hello\nVersion: 1.0.0\n')
-        z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n')
-        z.writestr(info + 'RECORD', '')
-    return wheel
-`
-
-// packTar makes a gzipped tar, with all below a folder. It is not compressed: so it is the same with every Go.
-func packTar(folder string, files map[string]string) []byte { return pack(tarOf(folder, files)) }
-
-func pack(content []byte) []byte {
-	var buf bytes.Buffer
-	w, err := gzip.NewWriterLevel(&buf, gzip.NoCompression)
-	if err != nil {
-		panic(err)
-	}
-	if _, err := w.Write(content); err != nil {
-		panic(err)
-	}
-	if err := w.Close(); err != nil {
-		panic(err)
-	}
-	return buf.Bytes()
-}
-
-func tarOf(folder string, files map[string]string) []byte {
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		err := w.WriteHeader(&tar.Header{Name: folder + path, Mode: 0o644, Size: int64(len(files[path])), ModTime: released, Format: tar.FormatUSTAR})
-		if err != nil {
-			panic(err)
-		}
-		if _, err := w.Write([]byte(files[path])); err != nil {
-			panic(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		panic(err)
-	}
-	return buf.Bytes()
-}
-
-// packZip makes a zip, with all below a folder.
-func packZip(folder string, files map[string]string) []byte {
-	var buf bytes.Buffer
-	w := zip.NewWriter(&buf)
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		f, err := w.CreateHeader(&zip.FileHeader{Name: folder + path, Method: zip.Store, Modified: released})
-		if err != nil {
-			panic(err)
-		}
-		if _, err := f.Write([]byte(files[path])); err != nil {
-			panic(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		panic(err)
-	}
-	return buf.Bytes()
-}
-
-// released is when version 1.0.0 was.
-var released = time.Date(2024, 5, 6, 7, 8, 10, 0, time.UTC)
 
 // serveNPM is an npm registry with @acme/hello. What is published to it is forgotten.
 func (r *registry) serveNPM(w http.ResponseWriter, q *http.Request) {
@@ -200,61 +107,136 @@ func (r *registry) serveGoProxy(w http.ResponseWriter, q *http.Request) {
 	}
 }
 
-// makeRepositories makes a folder with acme/hello.git, tagged v1.0.0, and acme/site.git, which has it as the submodule
-// hello.
-func makeRepositories(dir string) error {
-	for path, content := range project {
-		path = filepath.Join(dir, "hello", path)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			return err
-		}
+// serveGems is a gem server with a compact index, as bundler asks it, and the gem acme-hello.
+func (r *registry) serveGems(w http.ResponseWriter, q *http.Request) {
+	const specification = `--- !ruby/object:Gem::Specification
+name: acme-hello
+version: !ruby/object:Gem::Version
+  version: 1.0.0
+platform: ruby
+authors:
+- Ann
+date: 2024-05-06 00:00:00.000000000 Z
+dependencies: []
+executables: []
+extensions: []
+extra_rdoc_files: []
+files:
+- lib/acme-hello.rb
+licenses: []
+metadata: {}
+require_paths:
+- lib
+required_ruby_version: !ruby/object:Gem::Requirement
+  requirements:
+  - - ">="
+    - !ruby/object:Gem::Version
+      version: '0'
+required_rubygems_version: !ruby/object:Gem::Requirement
+  requirements:
+  - - ">="
+    - !ruby/object:Gem::Version
+      version: '0'
+rubygems_version: 3.6.7
+specification_version: 4
+summary: Says hello
+test_files: []
+`
+	gem := tarOf("", map[string]string{
+		"metadata.gz": string(pack([]byte(specification))),
+		"data.tar.gz": string(packTar("", map[string]string{"lib/acme-hello.rb": project["lib/acme-hello.rb"]})),
+	})
+	info := fmt.Appendf(nil, "---\n1.0.0 |checksum:%x\n", sha256.Sum256(gem))
+	switch q.URL.Path {
+	case "/versions":
+		send(w, q, "text/plain", fmt.Appendf(nil, "created_at: 2024-05-06T07:08:10+00:00\n---\nacme-hello 1.0.0 %x\n", md5.Sum(info)))
+	case "/info/acme-hello":
+		send(w, q, "text/plain", info)
+	case "/gems/acme-hello-1.0.0.gem":
+		send(w, q, "application/octet-stream", gem)
+	default:
+		http.NotFound(w, q)
 	}
-	for _, line := range []string{
-		"init --quiet --initial-branch=main hello",
-		"-C hello add .",
-		"-C hello commit --quiet -m Hello",
-		"-C hello tag v1.0.0",
-		"clone --quiet --bare hello acme/hello.git",
-		"init --quiet --initial-branch=main site",
-		"-C site -c protocol.file.allow=always submodule --quiet add ../hello hello",
-		"-C site config -f .gitmodules submodule.hello.url https://git.example.com/acme/hello.git",
-		"-C site add .gitmodules",
-		"-C site commit --quiet -m Site",
-		"clone --quiet --bare site acme/site.git",
-	} {
-		git := exec.Command("git", strings.Fields(line)...)
-		git.Dir = dir
-		when := released.Format(time.RFC3339)
-		git.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_AUTHOR_DATE="+when,
-			"GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com", "GIT_COMMITTER_DATE="+when)
-		if out, err := git.CombinedOutput(); err != nil {
-			return fmt.Errorf("git %s: %w\n%s", line, err, out)
-		}
-	}
-	// With and without .git: forges know both.
-	return os.Symlink("hello.git", filepath.Join(dir, "acme/hello"))
 }
 
-// serveGit is a forge: git over HTTP as git itself serves it, and what go asks to find a repository.
-func (r *registry) serveGit(w http.ResponseWriter, q *http.Request) {
-	if q.URL.Query().Get("go-get") == "1" {
-		send(w, q, "text/html", []byte(`<meta name="go-import" content="git.example.com/acme/hello git https://git.example.com/acme/hello.git">`))
-		return
+// serveComposer is a composer repository with acme/hello.
+func (r *registry) serveComposer(w http.ResponseWriter, q *http.Request) {
+	dist := packZip("hello/", project)
+	switch q.URL.Path {
+	case "/packages.json":
+		send(w, q, "application/json", fmt.Appendf(nil, `{"packages": {"acme/hello": {"1.0.0": {"name": "acme/hello", "version": "1.0.0",
+			"autoload": {"psr-4": {"Acme\\": "src/"}},
+			"dist": {"type": "zip", "url": "https://%s/dist/hello.zip", "reference": "1", "shasum": "%x"}}}}}`, q.Host, sha1.Sum(dist)))
+	case "/dist/hello.zip":
+		send(w, q, "application/zip", dist)
+	default:
+		http.NotFound(w, q)
 	}
-	folder, err := exec.Command("git", "--exec-path").Output()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+}
+
+// serveApt is a flat repository with the package acme-hello, for all architectures.
+func (r *registry) serveApt(w http.ResponseWriter, q *http.Request) {
+	control := "Package: acme-hello\nVersion: 1.0.0\nArchitecture: all\nMaintainer: Ann <ann@example.com>\nDescription: Says hello\n"
+	var deb bytes.Buffer
+	deb.WriteString("!<arch>\n")
+	for _, member := range []struct {
+		name    string
+		content []byte
+	}{
+		{"debian-binary", []byte("2.0\n")},
+		{"control.tar.gz", packTar("./", map[string]string{"control": control})},
+		{"data.tar.gz", packTar("./", map[string]string{"usr/share/acme-hello": "hello\n"})},
+	} {
+		fmt.Fprintf(&deb, "%-16s%-12d%-6d%-6d%-8o%-10d`\n%s", member.name, released.Unix(), 0, 0, 0o100644, len(member.content), member.content)
+		if len(member.content)%2 == 1 {
+			deb.WriteByte('\n')
+		}
 	}
-	git := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(string(folder)), "git-http-backend"),
-		Env: []string{"GIT_PROJECT_ROOT=" + r.repositories, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-		Stderr: noise{},
+	packages := fmt.Appendf(nil, "%sFilename: ./acme-hello.deb\nSize: %d\nSHA256: %x\n", control, deb.Len(), sha256.Sum256(deb.Bytes()))
+	switch strings.TrimPrefix(strings.TrimPrefix(q.URL.Path, "/./"), "/") {
+	case "Release":
+		send(w, q, "text/plain", fmt.Appendf(nil, "Suite: stable\nDate: %s\nSHA256:\n %x %d Packages\n",
+			released.Format(http.TimeFormat), sha256.Sum256(packages), len(packages)))
+	case "Packages":
+		send(w, q, "text/plain", packages)
+	case "acme-hello.deb":
+		send(w, q, "application/octet-stream", deb.Bytes())
+	default:
+		http.NotFound(w, q)
 	}
-	git.ServeHTTP(w, q)
+}
+
+// serveCrates is a sparse index of cargo's that asks for a token before all else, with acme-hello.
+func (r *registry) serveCrates(w http.ResponseWriter, q *http.Request) {
+	files := map[string]string{}
+	for _, path := range []string{"Cargo.toml", "src/lib.rs"} {
+		files[path] = project[path]
+	}
+	crate := packTar("acme-hello-1.0.0/", files)
+	switch q.URL.Path {
+	case "/index/config.json":
+		send(w, q, "application/json", fmt.Appendf(nil, `{"dl": "https://%s/dl", "api": "https://%[1]s", "auth-required": true}`, q.Host))
+	case "/index/ac/me/acme-hello":
+		send(w, q, "text/plain", fmt.Appendf(nil, `{"name":"acme-hello","vers":"1.0.0","deps":[],"cksum":"%x","features":{},"yanked":false}`+"\n", sha256.Sum256(crate)))
+	case "/dl/acme-hello/1.0.0/download":
+		send(w, q, "application/gzip", crate)
+	default:
+		http.NotFound(w, q)
+	}
+}
+
+// serveMaven is a maven repository with com.acme:hello.
+func (r *registry) serveMaven(w http.ResponseWriter, q *http.Request) {
+	path, isSum := strings.CutSuffix(q.URL.Path, ".sha1")
+	var content []byte
+	switch path {
+	case "/maven2/com/acme/hello/1.0.0/hello-1.0.0.pom":
+		content = []byte("<project><modelVersion>4.0.0</modelVersion><groupId>com.acme</groupId><artifactId>hello</artifactId><version>1.0.0</version></project>\n")
+	case "/maven2/com/acme/hello/1.0.0/hello-1.0.0.jar":
+		content = packZip("", map[string]string{"META-INF/MANIFEST.MF": "Manifest-Version: 1.0\n"})
+	}
+	if isSum && content != nil {
+		content = fmt.Appendf(nil, "%x", sha1.Sum(content))
+	}
+	send(w, q, "application/octet-stream", content)
 }

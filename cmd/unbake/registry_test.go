@@ -4,23 +4,12 @@ package main_test
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +30,7 @@ type registry struct {
 	log     []string
 }
 
-// sites are the hosts. A path that one of them does not have is 404, with a credential or not.
+// sites are the hosts.
 var sites = map[string]func(*registry, http.ResponseWriter, *http.Request){
 	"npm.example.com":      (*registry).serveNPM,
 	"pypi.example.com":     (*registry).servePyPI,
@@ -146,17 +135,17 @@ func (r *registry) record(line string) {
 func (r *registry) show(isShown func(canary string) bool) bool {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	any := false
+	found := false
 	for _, canary := range r.canaries {
 		if isShown(canary) {
-			any = true
+			found = true
 			if r.shown == nil {
 				r.shown = map[string]bool{}
 			}
 			r.shown[canary] = true
 		}
 	}
-	return any
+	return found
 }
 
 // isPublic says whether everybody may have it: where go finds the repository of a module, on any forge.
@@ -221,58 +210,4 @@ func send(w http.ResponseWriter, q *http.Request, contentType string, content []
 	}
 	w.Header().Set("Content-Type", contentType)
 	http.ServeContent(w, q, "", time.Time{}, bytes.NewReader(content))
-}
-
-// serveFiles has a file at each path, as a plain server for downloads has.
-func (r *registry) serveFiles(w http.ResponseWriter, q *http.Request) {
-	send(w, q, "application/octet-stream", []byte("the file "+q.URL.Path+"\n"))
-}
-
-// authority is what a root file system trusts, and a certificate by it for the sites.
-type authority struct {
-	leaf tls.Certificate
-}
-
-func openAuthority(dir string) (*authority, error) {
-	decode := func(name string) ([]byte, error) {
-		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		block, _ := pem.Decode(text)
-		if block == nil {
-			return nil, fmt.Errorf("%s: no PEM block", name)
-		}
-		return block.Bytes, nil
-	}
-	certificate, errCertificate := decode("ca.pem")
-	encodedKey, errKey := decode("ca.key")
-	if err := errors.Join(errCertificate, errKey); err != nil {
-		return nil, err
-	}
-	parent, err := x509.ParseCertificate(certificate)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := x509.ParsePKCS8PrivateKey(encodedKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	leaf, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		Subject:      pkix.Name{CommonName: "example.com"},
-		DNSNames:     []string{"*.example.com"},
-		NotBefore:    parent.NotBefore,
-		NotAfter:     time.Now().Add(48 * time.Hour),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, parent, key.Public(), signer.(crypto.Signer))
-	if err != nil {
-		return nil, err
-	}
-	return &authority{leaf: tls.Certificate{Certificate: [][]byte{leaf}, PrivateKey: key}}, nil
 }

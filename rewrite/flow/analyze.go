@@ -14,16 +14,21 @@ import (
 
 // Analyze returns the secrets of a Dockerfile, in the order of their first origins.
 func Analyze(f *dockerfile.File, p *Project) []*Secret {
-	a := &analysis{file: f, project: p, runs: map[*dockerfile.Instruction]*Run{},
-		rows: map[string][]consumer{}, asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
+	a := newAnalysis(f, p)
 	secrets := a.variables()
 	secrets = append(secrets, a.copied()...)
 	secrets = append(secrets, a.mounted()...)
 	secrets = append(secrets, a.literals(secrets)...)
+	secrets = append(secrets, a.contextFiles(secrets)...)
 	sort.SliceStable(secrets, func(i, j int) bool {
 		return secrets[i].Position().Start < secrets[j].Position().Start
 	})
 	return secrets
+}
+
+func newAnalysis(f *dockerfile.File, p *Project) *analysis {
+	return &analysis{file: f, project: p, runs: map[*dockerfile.Instruction]*Run{},
+		rows: map[string][]consumer{}, asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
 }
 
 type analysis struct {

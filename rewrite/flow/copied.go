@@ -21,7 +21,11 @@ type Copied struct {
 	Dir     string // the folder of Target
 	Made    bool   // the folder is there without this COPY
 	Known   bool   // Target is certain
+	Folder  bool   // it comes with a folder: no COPY names it
+	Stays   bool   // of one that comes with a folder: an image has it
+	Mounted bool   // of one that comes with a folder: a RUN has it as a secret in the same place
 
+	around     []around    // commands on the folder that it is in
 	Companions []Companion // commands that have nothing to do once the file is a mount
 	Moves      []Companion // mv of the file, which can only copy a mount
 	Passed     bool        // it is copied on to another place of the image
@@ -62,6 +66,9 @@ func (a *analysis) copied() []*Secret {
 			secrets = append(secrets, s)
 		}
 	}
+	for _, s := range secrets {
+		s.aroundMount()
+	}
 	a.distinguish(secrets)
 	return secrets
 }
@@ -91,6 +98,8 @@ func (s *Secret) merge(t *Secret, in *dockerfile.Instruction) {
 		s.doubt(in, "it is copied to more than one place")
 	}
 	s.Doubts = append(s.Doubts, t.Doubts...)
+	s.Copied.around = append(s.Copied.around, t.Copied.around...)
+	s.Copied.Stays = s.Copied.Stays || t.Copied.Stays
 	for _, r := range t.Readers {
 		if !slices.ContainsFunc(s.Readers, func(x Reader) bool { return x.In == r.In }) {
 			s.Readers = append(s.Readers, r)

@@ -18,13 +18,34 @@ type Companion struct {
 	Sole    bool       // the only file that the command names
 }
 
+// around is a command on the folder that the file is in.
+type around struct {
+	in      *dockerfile.Instruction
+	program string
+}
+
+// aroundMount doubts a file whose folder a command works on: with a mount in it that
+// fails, and what takes the folder along takes the file. Where no mount is, owners and
+// modes are set as before.
+func (s *Secret) aroundMount() {
+	for _, x := range s.Copied.around {
+		switch x.program {
+		case "chown", "chmod", "chgrp":
+			if len(s.Readers) > 0 && !slices.ContainsFunc(s.Readers, func(r Reader) bool { return r.In == x.in }) {
+				continue
+			}
+		}
+		s.doubt(x.in, x.program+" works on the folder that the file is in")
+	}
+}
+
 // copiedFolder doubts a file whose folder another stage copies or binds, and then runs
 // something that may read it there.
 func (a *analysis) copiedFolder(s *Secret, from *dockerfile.Stage) {
 	c := s.Copied
 	for _, in := range a.file.Instructions {
 		for _, m := range in.Mounts() {
-			if src := a.file.SourceStage(m.Opts["from"]); m.Type == "bind" && src != nil && slices.Contains(src.Lineage(), from) && covers(m.Opts["source"], c.Target) {
+			if src := a.file.SourceStage(m.Opts["from"]); m.Type == "bind" && src != nil && slices.Contains(src.Lineage(), from) && (covers(m.Opts["source"], c.Target) || path.Clean("/"+m.Opts["source"]) == c.Target) {
 				s.doubt(in, "a bind mount of another stage has it")
 			}
 		}
@@ -58,6 +79,10 @@ func (a *analysis) copiedFolder(s *Secret, from *dockerfile.Stage) {
 func covers(source, target string) bool {
 	if strings.Contains(source, "$") {
 		return true
+	}
+	if strings.ContainsAny(source, "*?[") && path.IsAbs(target) {
+		_, ok := matchPrefix(strings.Trim(path.Clean("/"+source), "/"), target[1:])
+		return ok
 	}
 	p := path.Clean("/" + source)
 	return p == "/" || strings.HasPrefix(target, p+"/") || !path.IsAbs(target)
@@ -150,7 +175,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 			if !a.sameFile(r, cmd.sh, w, c) {
 				switch above, pattern := a.aboveFile(r, cmd.sh, w, c); {
 				case above && wholeFolder(cmd):
-					s.doubt(in, cmd.program+" works on the folder that the file is in")
+					c.around = append(c.around, around{in, cmd.program})
 				case pattern && (wholeFolder(cmd) || changes(cmd.program)):
 					s.doubt(in, cmd.program+" works on a pattern that matches the file")
 				}

@@ -3,6 +3,7 @@ package flow
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/shell"
@@ -56,12 +57,13 @@ func (a *analysis) mount(s *Secret, in *dockerfile.Instruction, m dockerfile.Mou
 		}
 	}
 	if name := m.Opts["env"]; name != "" {
-		via(name, r.writes(name))
+		via(name, append(r.writes(name), a.fills(r, name)...))
 	}
 	if file := MountTarget(in, m, id); file != "" && r.Script != nil {
 		via(file, r.writesOf(r.pathUses(file, func(c *shell.Command, w shell.Word) bool {
 			return plain(w) != "" && a.absolute(in, c, plain(w)) == file
 		})))
+		via(file, a.swept(r, file))
 	}
 	for _, w := range found {
 		// That a program may keep what it is given is no finding in a file that somebody migrated.
@@ -69,6 +71,39 @@ func (a *analysis) mount(s *Secret, in *dockerfile.Instruction, m dockerfile.Mou
 			s.Writes = append(s.Writes, w)
 		}
 	}
+}
+
+// swept are the writes of commands that copy a mount along with its folder.
+func (a *analysis) swept(r *Run, file string) []Write {
+	var out []Write
+	for _, c := range r.Script.Commands {
+		from, to := c.Args, shell.Word{}
+		switch c.Program {
+		case "cp", "rsync", "install":
+			if len(from) == 0 {
+				continue
+			}
+			from, to = from[:len(from)-1], from[len(from)-1]
+		case "tar":
+			if len(from) == 0 || strings.HasPrefix(from[0].Text, "--") || !strings.Contains(from[0].Text, "c") {
+				continue
+			}
+		case "zip":
+		default:
+			continue
+		}
+		for _, w := range from {
+			above, pattern := a.aboveFile(r, c, w, &Copied{Target: file})
+			if plain(w) == "/" || !above && !(pattern && !hides(a.absolute(r.In, c, plain(w)), file)) {
+				continue
+			}
+			if plain(to) == "" || !r.removed(c, plain(to)) {
+				out = append(out, Write{In: r.In, Run: r, What: c.Program + " copies it along with its folder"})
+			}
+			break
+		}
+	}
+	return out
 }
 
 // MountTarget is the file that a secret mount makes, "" for one that is a variable only.

@@ -19,13 +19,17 @@ type Project struct {
 	Paths   func() []string // all files, slash-separated, relative to the root
 	Compose func() []*compose.File
 	Callers func() *callers.Index
+
+	SecretFiles *SecretFiles // by their names
+
+	contexts func() map[string][]string // Dockerfile → build contexts of the services that build it
 }
 
 // NewProject describes the files of fsys. list is called at most once, when something
 // besides a Dockerfile is needed.
 func NewProject(fsys fs.FS, list func() []string) *Project {
 	paths := sync.OnceValue(list)
-	p := &Project{FS: fsys, Paths: paths}
+	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths)}
 	p.Compose = sync.OnceValue(func() []*compose.File {
 		var files []string
 		for _, f := range paths() {
@@ -34,6 +38,22 @@ func NewProject(fsys fs.FS, list func() []string) *Project {
 			}
 		}
 		return compose.Load(fsys, files)
+	})
+	p.contexts = sync.OnceValue(func() map[string][]string {
+		out := map[string][]string{}
+		for _, f := range p.Compose() {
+			for _, s := range f.Services {
+				if s.Build == nil || s.Build.Context == "" {
+					continue
+				}
+				for _, d := range s.Dockerfiles {
+					if !slices.Contains(out[d], s.Build.Context) {
+						out[d] = append(out[d], s.Build.Context)
+					}
+				}
+			}
+		}
+		return out
 	})
 	p.Callers = sync.OnceValue(func() *callers.Index {
 		return callers.Find(fsys, paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) })
@@ -49,13 +69,8 @@ func Around(name string) bool {
 // Contexts returns the folders that can be the build context of a Dockerfile: those of
 // the compose services that build it, else its own folder and the root.
 func (p *Project) Contexts(dockerfilePath string) (dirs []string, certain bool) {
-	for _, s := range compose.Builders(p.Compose(), dockerfilePath) {
-		if s.Build != nil && s.Build.Context != "" && !slices.Contains(dirs, s.Build.Context) {
-			dirs = append(dirs, s.Build.Context)
-		}
-	}
-	if len(dirs) > 0 {
-		return dirs, true
+	if dirs := p.contexts()[path.Clean(dockerfilePath)]; len(dirs) > 0 {
+		return slices.Clone(dirs), true
 	}
 	dirs = []string{path.Dir(dockerfilePath)}
 	if dirs[0] != "." {

@@ -162,6 +162,10 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 				s.doubt(in, "a credential helper of git reads it whenever git asks")
 			}
 		}
+		if ws := a.fills(r, n); len(ws) > 0 {
+			add(Named, "envsubst", false, n)
+			s.Writes = append(s.Writes, ws...)
+		}
 	}
 	// ARG A with ENV B=$A is there for those who read B: a program is given that.
 	may := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !v[n] })

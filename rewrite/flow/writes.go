@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/shell"
+	"github.com/unbake-dev/unbake/rules/detect"
 )
 
 // writes follows a variable through the script, to what leaves it in the layer.
@@ -13,7 +15,76 @@ func (r *Run) writes(name string) []Write {
 	if r.Script == nil {
 		return r.execWrites(name)
 	}
-	return r.writesOf(r.Script.UsesOf(name))
+	return r.writesOf(append(slices.Clone(r.Script.UsesOf(name)), r.told(name)...))
+}
+
+// told are the commands that are told the variable's name, and print its value.
+func (r *Run) told(name string) []shell.Use {
+	var out []shell.Use
+	for _, c := range r.Script.Commands {
+		for _, w := range c.Args {
+			if !dockerfile.MentionsName(w.Text, name) {
+				continue
+			}
+			switch c.Program {
+			case "printenv", "envsubst":
+			case "awk", "gawk", "mawk":
+				if !strings.Contains(w.Text, "ENVIRON") {
+					continue
+				}
+			case "jq", "yq":
+				if !strings.Contains(w.Text, "env") && !strings.Contains(w.Text, "$ENV") {
+					continue
+				}
+			default:
+				continue
+			}
+			out = append(out, shell.Use{Name: name, Start: w.Start, End: w.End, Command: c})
+		}
+	}
+	return out
+}
+
+// fills are the writes of envsubst, which puts the variable into a template of the project.
+func (a *analysis) fills(r *Run, name string) []Write {
+	if r.Script == nil {
+		return nil
+	}
+	var uses []shell.Use
+	for _, c := range r.Script.Commands {
+		if c.Program != "envsubst" || len(c.Args) > 0 {
+			continue
+		}
+		var sources []shell.Word
+		for _, d := range c.Redirs {
+			if d.Op == "<" {
+				sources = append(sources, d.Target)
+			}
+			if strings.HasPrefix(d.Op, "<<") && d.Quoted && dockerfile.MentionsName(d.Heredoc, name) {
+				uses = append(uses, shell.Use{Name: name, Start: d.Start, End: d.End, Command: c})
+			}
+		}
+		for _, x := range r.Script.Commands {
+			if x.PipeTo == c && x.Program == "cat" {
+				sources = append(sources, x.Args...)
+			}
+		}
+		for _, w := range sources {
+			data, ok := a.contextFile(plain(w))
+			if !ok {
+				// A template that is not there to be seen: what it becomes is for secrets.
+				ok = slices.ContainsFunc(c.Redirs, func(d shell.Redir) bool {
+					kind, is := detect.File(plain(d.Target))
+					return d.WritesFile() && is && kind.Title != ""
+				})
+				data = []byte(name)
+			}
+			if ok && dockerfile.MentionsName(string(data), name) {
+				uses = append(uses, shell.Use{Name: name, Start: c.Start, End: c.End, Command: c})
+			}
+		}
+	}
+	return r.writesOf(uses)
 }
 
 // writesOf follows a value from the places where the script uses it.
@@ -164,7 +235,9 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		return
 	}
 	if what, unsure, ok := persists(c.Program, args); ok {
-		add(Write{What: what, Unsure: unsure})
+		if !r.takesBack(c) {
+			add(Write{What: what, Unsure: unsure})
+		}
 		return
 	}
 	redirected := func() {
@@ -200,6 +273,16 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 				if r.onward(c, plain(c.Args[i]), add); !r.removed(c, a) {
 					add(Write{What: "writes it to " + a, Command: c, How: how, Path: c.Args[i]})
 				}
+			}
+		}
+		for i, a := range args {
+			switch of, ok := strings.CutPrefix(a, "of="); {
+			case c.Program == "dd" && ok && !strings.HasPrefix(of, "/dev/") && !r.removed(c, of):
+				add(Write{What: "dd writes it to " + of})
+			case c.Program == "sponge" && !strings.HasPrefix(a, "-") && !r.removed(c, a):
+				add(Write{What: "sponge writes it to " + a})
+			case c.Program == "openssl" && from != nil && i > 0 && args[i-1] == "-out" && !r.removed(c, a):
+				add(Write{What: "openssl writes it to " + a})
 			}
 		}
 		if c.PipeTo != nil && c.PipeTo != c {
@@ -257,7 +340,7 @@ func (r *Run) onward(c *shell.Command, file string, add func(Write)) {
 	}
 	var uses []shell.Use
 	for _, u := range r.pathUses(file, func(x *shell.Command, w shell.Word) bool { return plain(w) != "" && samePath(r, c, x, file, plain(w)) }) {
-		if u.Command.Start >= c.End && !onto(u) {
+		if u.Command.Start >= c.End && !onto(u) && len(r.wrapped(u.Command)) == 0 {
 			uses = append(uses, u)
 		}
 	}
@@ -325,7 +408,8 @@ func target(redir shell.Redir) string {
 // echoes reports programs whose output is what they are given.
 func echoes(program string) bool {
 	switch program {
-	case "echo", "printf", "cat", "tee", "envsubst", "base64", "tr", "cut", "head", "tail", "xargs", "awk", "rev", "sort", "xxd", "openssl":
+	case "echo", "printf", "printenv", "cat", "tee", "sponge", "dd", "envsubst", "base64", "tr", "cut", "head", "tail", "tac", "xargs", "awk", "mawk", "rev", "sort", "uniq",
+		"xxd", "openssl", "jq", "yq", "fold", "paste", "iconv", "gzip", "gunzip", "zcat", "bzip2", "xz":
 		return true
 	}
 	return false
@@ -373,6 +457,10 @@ func persists(program string, args []string) (what string, unsure, ok bool) {
 		}
 	case "keytool":
 		return program + " keeps it", false, true
+	case "python", "python3":
+		if strings.Contains(joined, "huggingface_hub") && strings.Contains(joined, "login(") {
+			return "huggingface_hub keeps it in ~/.cache/huggingface", false, true
+		}
 	case "debconf-set-selections":
 		return "debconf keeps it as it is in /var/cache/debconf", false, true // until the package clears it, in another layer
 	case "go":
@@ -405,7 +493,8 @@ func (r *Run) withoutLogs(c *shell.Command) bool {
 func (r *Run) undone(k Kept, c *shell.Command) bool {
 	return slices.ContainsFunc(r.Script.Commands, func(x *shell.Command) bool {
 		// A write in a branch is taken back in one, under the same condition for all that the text says.
-		return x.Start >= c.End && x.In&unsureContext&^(c.In|shell.InBranch) == 0 && x.In&shell.InBranch == c.In&shell.InBranch && takesBack(k, c, x)
+		same := x.In&unsureContext&^(c.In|shell.InBranch) == 0 && x.In&shell.InBranch == c.In&shell.InBranch
+		return x.Start >= c.End && (same || x.In&unsureContext == 0) && takesBack(k, c, x)
 	})
 }
 
@@ -420,6 +509,8 @@ func takesBack(k Kept, c, x *shell.Command) bool {
 			return true
 		case "-r":
 			return x.Program == "gem"
+		case "-u":
+			return x.Program == "go"
 		}
 		return false
 	})
@@ -450,6 +541,14 @@ func takesBack(k Kept, c, x *shell.Command) bool {
 		}
 	}
 	return false
+}
+
+// takesBack reports whether a command makes a tool forget what the script told it before.
+func (r *Run) takesBack(c *shell.Command) bool {
+	return slices.ContainsFunc(r.Script.Commands, func(x *shell.Command) bool {
+		k, ok := kept(x)
+		return ok && x.Start < c.Start && takesBack(k, x, c)
+	})
 }
 
 // logsOut reports whether a logout with these words is one of the host that the login
@@ -518,6 +617,9 @@ func samePath(r *Run, c, x *shell.Command, a, b string) bool {
 		}
 		if !path.IsAbs(p) && cmd.DirKnown {
 			p = path.Join(cmd.Dir, p)
+		}
+		if dir, ok := Workdir(r.In); ok && cmd.DirKnown && !path.IsAbs(p) && !strings.HasPrefix(p, "~") && !strings.HasPrefix(p, "$") {
+			p = path.Join(dir, p)
 		}
 		return path.Clean(p)
 	}

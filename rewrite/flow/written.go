@@ -27,6 +27,9 @@ type Written struct {
 	Begun   bool        // an earlier command of that RUN begins it
 	Stays   bool        // it gets into a stage that is built for itself
 	Doubts  []Doubt
+
+	kept  *dockerfile.Instruction // a RUN that reads it after changing it
+	fresh bool                    // the RUN that edits it may have made it
 }
 
 // Along is a command that works on the file beside those that put the secret in.
@@ -81,6 +84,8 @@ func (a *analysis) files(s *Secret) {
 			if p := plain(name); doubt != "" {
 			} else if p == "" || name.Glob || strings.Contains(strings.NewReplacer("$HOME", "", "${HOME}", "").Replace(p), "$") || strings.ContainsAny(p, "`*?") {
 				doubt = w.What + ": which file that is, is not certain"
+			} else if as := actsAs(w.Command, name); as != "" {
+				doubt = w.What + " by way of " + as
 			}
 		}
 		if doubt == "" && Covered(w.In, file) {
@@ -115,6 +120,9 @@ func (a *analysis) files(s *Secret) {
 			if w.File == x.File && w.File != "" && (w.Writes[0].Kept == nil) != (x.Writes[0].Kept == nil) {
 				x.doubt(w.First(), "it is written to in more than one way")
 			}
+			if w.Writes[0].Command == x.Writes[0].Command && w.Writes[0].Command != nil && slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return rd.In != w.First() }) {
+				x.doubt(w.First(), "one command writes two files")
+			}
 		}
 	}
 }
@@ -137,12 +145,19 @@ func (a *analysis) follow(w *Written) {
 			continue
 		}
 		gone := gone
+		var later []*dockerfile.Instruction // triggers
 		for _, line := range reversed(st.Lineage()) {
 			if line != first.Stage && !slices.Contains(line.Lineage(), first.Stage) {
 				continue
 			}
 			for _, x := range line.Instructions {
-				if x.OnBuild || gone || line == first.Stage && x.Index <= first.Index {
+				if gone || line == first.Stage && x.Index <= first.Index {
+					continue
+				}
+				if x.OnBuild {
+					if x.Name == "run" && line == st && a.mayReadFile(w, c, x) {
+						later = append(later, x)
+					}
 					continue
 				}
 				switch x.Name {
@@ -168,7 +183,21 @@ func (a *analysis) follow(w *Written) {
 				}
 			}
 		}
-		w.Stays = w.Stays || !gone && a.project.built(st)
+		if gone {
+			continue
+		}
+		for _, x := range later {
+			w.doubt(x, "ONBUILD may read it, in builds of other projects")
+		}
+		if a.project.built(st) {
+			w.Stays = true
+			if x := a.startReads(w, st); x != nil {
+				w.doubt(x, "the running container reads it")
+			}
+		}
+	}
+	if w.Writes[0].How == Edits && w.fresh && slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return rd.In == first }) {
+		w.doubt(first, "whether it is there before that RUN is not certain")
 	}
 	t := &Secret{File: a.file, Copied: c}
 	a.copiedFolder(t, first.Stage)
@@ -270,11 +299,8 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 		case "run":
 			r := a.run(x)
 			for _, cmd := range r.cmds {
-				if cmd.sh == nil {
-					continue
-				}
-				for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
-					before = before || redir.WritesFile() && plain(redir.Target) != "" && a.absolute(x, cmd.sh, plain(redir.Target)) == w.File
+				if cmd.sh != nil {
+					before = a.leaves(w, r, cmd, before)
 				}
 			}
 		}
@@ -282,15 +308,105 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 	if w.Writes[0].How == Configures {
 		return false, false // undone by the tool, which leaves the rest as it was
 	}
-	for _, c := range w.Writes[0].Run.Script.Commands {
-		if c.Start >= w.Writes[0].Command.Start {
+	for _, cmd := range w.Writes[0].Run.cmds {
+		if cmd.sh.Start >= w.Writes[0].Command.Start {
 			break
 		}
-		for _, redir := range c.Redirs {
-			begun = begun || redir.WritesFile() && plain(redir.Target) != "" && a.absolute(first, c, plain(redir.Target)) == w.File
+		if k, ok := kept(cmd.sh); ok && w.Writes[0].How != Replaces && len(a.keptIn(w, first, cmd.sh, k)) > 0 {
+			w.doubt(first, k.What+", and that may be the same file")
+		}
+		begun = a.leaves(w, w.Writes[0].Run, cmd, begun)
+		switch cmd.program {
+		case "cd", "set", "echo", "export", "mkdir", "test", "[", "true", ":", "sed", "sudo":
+		default:
+			w.fresh = !before
 		}
 	}
 	return before || w.Writes[0].How == Edits && !begun, begun
+}
+
+// leaves reports whether the file is there after a command, if it was there before or not.
+func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
+	names := func(x shell.Word) bool { return plain(x) != "" && a.absolute(r.In, cmd.sh, plain(x)) == w.File }
+	for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
+		before = before || redir.WritesFile() && names(redir.Target)
+	}
+	switch cmd.program {
+	case "rm", "unlink":
+		if cmd.sh.In&unsureContext == 0 && slices.ContainsFunc(cmd.sh.Args, names) {
+			return false
+		}
+	case "ln":
+		for i, x := range cmd.sh.Args {
+			p := plain(x)
+			if p == "" || strings.HasPrefix(p, "-") {
+				continue
+			}
+			at := a.absolute(r.In, cmd.sh, p)
+			if i == len(cmd.sh.Args)-1 && at == path.Dir(w.File) && !slices.ContainsFunc(cmd.args, func(s string) bool { return path.Base(s) == path.Base(w.File) }) {
+				continue // a link in the same folder
+			}
+			if at == w.File || at != "/" && strings.HasPrefix(w.File, at+"/") {
+				w.doubt(r.In, "ln makes a link to it, of it or of its folder")
+			}
+		}
+	}
+	if k, ok := kept(cmd.sh); ok {
+		switch files := a.keptIn(w, r.In, cmd.sh, k); {
+		case len(files) == 0 || w.Writes[0].Kept != nil:
+		case len(files) == len(k.Files):
+			return true
+		case w.Writes[0].How != Replaces:
+			w.doubt(r.In, k.What+", and that may be the same file")
+		}
+	}
+	return before
+}
+
+// keptIn returns those files of a tool that are the written one.
+func (a *analysis) keptIn(w *Written, in *dockerfile.Instruction, c *shell.Command, k Kept) []string {
+	return slices.DeleteFunc(slices.Clone(k.Files), func(f string) bool { return a.resolve(in, c.Dir, f) != w.File })
+}
+
+// mayReadFile reports whether a RUN reads the file, or may.
+func (a *analysis) mayReadFile(w *Written, c *Copied, in *dockerfile.Instruction) bool {
+	probe := &Written{File: w.File, Name: w.Name, Kind: w.Kind, Writes: w.Writes}
+	a.afterwards(probe, c, a.run(in), nil)
+	return len(probe.Readers) > 0 || len(probe.Doubts) > 0
+}
+
+// startReads returns the CMD or ENTRYPOINT of a stage that needs the file: it names it, or
+// has a program ask a server that it is for.
+func (a *analysis) startReads(w *Written, st *dockerfile.Stage) *dockerfile.Instruction {
+	var cmd, entry *dockerfile.Instruction
+	for _, line := range reversed(st.Lineage()) {
+		for _, x := range line.Instructions {
+			switch {
+			case x.OnBuild:
+			case x.Name == "cmd":
+				cmd = x
+			case x.Name == "entrypoint":
+				entry = x
+			}
+		}
+	}
+	for _, x := range []*dockerfile.Instruction{entry, cmd} {
+		if x == nil {
+			continue
+		}
+		for _, c := range readRun(x).cmds {
+			if slices.ContainsFunc(c.args, func(s string) bool { return a.resolve(x, "", s) == w.File }) {
+				return x
+			}
+			switch subcommand(c.args) {
+			case "ci", "i", "install", "add", "update", "upgrade", "publish", "clone", "pull", "fetch", "push", "download", "sync", "restore", "get":
+				if a.readsFile(w, x, c) {
+					return x
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // copiesOver reports whether a COPY or ADD puts a file in that place, and whether that is
@@ -363,6 +479,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		return slices.ContainsFunc(w.Writes, func(v Write) bool { return v.Command == x })
 	}
 	var along []Along
+	asks := ""
 	for _, cmd := range r.cmds {
 		if cmd.sh == nil {
 			if slices.ContainsFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }) {
@@ -374,7 +491,13 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			}
 			continue
 		}
-		if from != nil && cmd.sh.Start < from.End || own(cmd.sh) || cmd.wraps(r) || cmd.sh.Function {
+		if from != nil && cmd.sh.Start < from.End || gone || own(cmd.sh) {
+			continue
+		}
+		if why := a.takesAlong(in, cmd, w.File); why != "" {
+			w.doubt(in, why)
+		}
+		if cmd.wraps(r) || cmd.sh.Function {
 			continue
 		}
 		if w.takesBack(cmd.sh) {
@@ -387,9 +510,13 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			}
 			continue
 		}
-		named := false
+		named, given := false, false
 		for _, x := range cmd.sh.Args {
 			if !a.sameFile(r, cmd.sh, x, c) {
+				if p := plain(x); strings.HasPrefix(p, "-") && strings.HasSuffix(p, "="+c.Target) {
+					named, given = true, true
+					mark(Named, cmd.name())
+				}
 				above, pattern := a.aboveFile(r, cmd.sh, x, c)
 				switch cmd.program {
 				case "cp", "mv", "tar", "zip", "rsync", "install", "ln":
@@ -406,7 +533,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 						w.Along = append(w.Along, Along{In: in, Run: r, Text: "chmod " + mode + " " + w.Name.Text})
 					}
 				case "rm":
-					if (above && wholeFolder(cmd) || pattern) && cmd.sh.In&unsureContext == 0 {
+					if (above && wholeFolder(cmd) || pattern && !hides(a.absolute(in, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
 						gone = true
 						if rd != nil {
 							rd.Removes = true
@@ -415,7 +542,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				}
 				continue
 			}
-			named = true
+			named, given = true, true
 			switch cmd.program {
 			case "rm", "unlink":
 				if cmd.sh.In&unsureContext == 0 {
@@ -431,6 +558,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				}
 				along = append(along, Along{In: in, Run: r, Command: cmd.sh})
 			case "test", "[", "[[", "ls", "stat":
+				asks = cmd.program
 			case "cat", "head", "tail", "grep":
 				if cmd.sh.PipeTo == nil && !slices.ContainsFunc(cmd.sh.Redirs, shell.Redir.WritesFile) {
 					mark(Named, cmd.program)
@@ -443,11 +571,17 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				mark(Named, cmd.name())
 			}
 		}
+		for _, as := range cmd.sh.Assigns {
+			if strings.Contains(as.Value.Text, c.Target) { // GIT_SSH_COMMAND="ssh -i /key" git …
+				named = true
+				mark(Named, cmd.name())
+			}
+		}
 		for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
 			if plain(redir.Target) == "" || !a.sameFile(r, cmd.sh, redir.Target, c) {
 				continue
 			}
-			named = true
+			named, given = true, true
 			if !redir.WritesFile() {
 				mark(Named, cmd.name())
 			} else if !slices.Contains(cmd.sh.Redirs, redir) {
@@ -456,23 +590,30 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				along = append(along, Along{In: in, Run: r, Command: cmd.sh})
 			}
 		}
+		if k, ok := kept(cmd.sh); w.Name.Text != "" && ok && len(a.keptIn(w, in, cmd.sh, k)) > 0 ||
+			w.Name.Text != "" && slices.Contains(w.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, w.File) && (!ok || len(k.Files) == 0) {
+			w.doubt(in, cmd.program+" writes its configuration, which may be this file")
+		}
 		switch {
 		case named || cmd.sh.Path == "":
-			if k, ok := kept(cmd.sh); named && ok {
+			if k, ok := kept(cmd.sh); given && ok {
 				w.doubt(in, k.What)
 			}
 		case a.readsFile(w, in, cmd):
-			if writesConfig(cmd) && w.Name.Text != "" && configOf(cmd.program, w.File) {
-				w.doubt(in, cmd.program+" writes its configuration, which may be this file")
-			}
 			mark(Known, cmd.program)
 		case cmd.sh.Opaque || classOf(cmd.program, cmd.args) == opaque:
 			mark(Opaque, cmd.name())
 		}
 	}
+	if asks != "" && rd == nil {
+		w.doubt(in, asks+" asks whether it is there")
+	}
+	if w.kept != nil && rd != nil {
+		w.doubt(w.kept, "it is changed in a RUN that reads it, and others read it too")
+	}
 	if from == nil && rd != nil && len(along) > 0 {
 		// chmod, then ssh: in the RUN that reads it they stay where they are.
-		along = nil
+		along, w.kept = nil, in
 	}
 	if from != nil || len(w.Readers) == 0 || len(along) == 0 {
 		w.Along = append(w.Along, along...)
@@ -483,6 +624,69 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		w.Readers = append(w.Readers, *rd)
 	}
 	return gone
+}
+
+// takesAlong says why a command takes a file along that it does not name.
+func (a *analysis) takesAlong(in *dockerfile.Instruction, cmd command, file string) string {
+	holds := func(dir string) bool {
+		dir = a.resolve(in, cmd.sh.Dir, dir)
+		return dir == "/" || strings.HasPrefix(file, dir+"/")
+	}
+	switch cmd.program {
+	case "git":
+		switch sub := subcommand(cmd.args); sub {
+		case "add", "stash", "clean":
+			if holds(".") {
+				return "git " + sub + " may come upon it"
+			}
+		}
+	case "find":
+		if !slices.ContainsFunc(cmd.args, func(x string) bool {
+			switch path.Base(x) {
+			case "cp", "mv", "tar", "install", "sed", "cat", "sh", "bash", "ln":
+				return true
+			}
+			return false
+		}) {
+			break
+		}
+		for i, x := range cmd.args {
+			if strings.HasPrefix(x, "-") && i > 0 {
+				break
+			}
+			if strings.HasPrefix(x, "-") && holds(".") || holds(x) {
+				return "find may come upon it"
+			}
+		}
+	}
+	return ""
+}
+
+// hides reports whether a shell's pattern leaves out a file because of its dot: rm -rf *.
+func hides(pattern, file string) bool {
+	p, f := strings.Split(pattern, "/"), strings.Split(file, "/")
+	for i := range min(len(p), len(f)) {
+		if strings.HasPrefix(f[i], ".") && !strings.HasPrefix(p[i], ".") {
+			return true
+		}
+	}
+	return false
+}
+
+// actsAs names the wrapper that runs a command as another user, or with a home of its
+// own for what the name says; "" if there is none.
+func actsAs(c *shell.Command, name shell.Word) string {
+	for p := c.Parent; p != nil; p = p.Parent {
+		switch p.Program {
+		case "su", "gosu", "su-exec", "runuser", "setpriv", "setuidgid", "chroot", "doas":
+			return p.Program
+		case "sudo":
+			if len(p.Args) > 0 && strings.HasPrefix(p.Args[0].Text, "-") || c.Parent != p && (name.Tilde || strings.Contains(name.Text, "$")) {
+				return "sudo"
+			}
+		}
+	}
+	return ""
 }
 
 // chmodMode is the mode that chmod -R sets.
@@ -582,23 +786,16 @@ func configOf(program, file string) bool {
 	return !strings.Contains(file, "/.ssh/") && !strings.HasPrefix(name, ".env")
 }
 
-// Reads reports whether anything in a RUN reads a variable, or may, besides the given
-// commands.
+// Reads reports whether a command of a RUN, besides the given ones, reads a variable that
+// it does not name, or may.
 func (s *Secret) Reads(r *Run, name string, less []*shell.Command) bool {
 	rest := *r
 	rest.cmds = nil
 	for _, c := range r.cmds {
-		if c.sh == nil || !slices.ContainsFunc(less, func(x *shell.Command) bool {
+		if c.sh == nil || !local(c.program, c.args) && !slices.ContainsFunc(less, func(x *shell.Command) bool {
 			return x.Start <= c.sh.Start && c.sh.End <= x.End || x.PipeTo == c.sh || c.sh.PipeTo == x
 		}) {
 			rest.cmds = append(rest.cmds, c)
-		}
-	}
-	if r.Script != nil {
-		for _, m := range r.Script.Mentions(name) {
-			if !slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= m.Start && m.End <= x.End }) {
-				return true
-			}
 		}
 	}
 	return s.a.known(&rest, name) != "" || rest.opaque(name, func(c command) bool { return s.a.mayRead(r.In, c, name) }) != ""

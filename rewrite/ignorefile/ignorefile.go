@@ -60,6 +60,19 @@ func Covers(content []byte, name string) bool {
 	return err == nil && ok
 }
 
+// TakesBack reports whether a line of a .dockerignore's content names a file so that it
+// is taken along, and not only a folder above it.
+func TakesBack(content []byte, name string) bool {
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(content))
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		p, back := strings.CutPrefix(p, "!")
+		return back && Covers([]byte(p), name) && !Covers([]byte(p), path.Dir(name))
+	})
+}
+
 // ForContext returns the ignore files that count for builds of a context folder: the
 // Dockerfile's own (X.dockerignore beside it) if it exists, and the context's.
 func ForContext(fsys fs.FS, dockerfile, context string) []string {

@@ -56,3 +56,22 @@ func TestCovers(t *testing.T) {
 		}
 	}
 }
+
+func TestTakesBack(t *testing.T) {
+	for _, tc := range []struct {
+		content, name string
+		want          bool
+	}{
+		{"*\n!.npmrc\n", ".npmrc", true},
+		{"!**/.npmrc\r\n", "web/.npmrc", true},
+		{"!.n*\n", ".npmrc", true},
+		{"*\n!web\n", "web/.npmrc", false},
+		{"*\n!web/**\n", "web/.npmrc", true},
+		{".npmrc\n", ".npmrc", false},
+		{"", ".npmrc", false},
+	} {
+		if got := TakesBack([]byte(tc.content), tc.name); got != tc.want {
+			t.Errorf("TakesBack(%q, %s) = %v", tc.content, tc.name, got)
+		}
+	}
+}

@@ -231,8 +231,12 @@ func (m *moving) alwaysRuns() bool {
 			continue
 		}
 		switch c.Path {
-		case "exit", "exec", "return":
+		case "exit", "exec":
 			if !leavesAsFailed(m.file, c) && c.In&(InSubst|PipeLeft) == 0 {
+				return false
+			}
+		case "return":
+			if c.In&InFunc == 0 {
 				return false
 			}
 		case "trap", "alias":

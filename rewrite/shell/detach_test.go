@@ -163,7 +163,7 @@ func TestDetachRuns(t *testing.T) {
 				continue
 			}
 			d, ok := s.Detach(c)
-			if !ok || d.Dir == "?" || strings.Contains(d.Text, "y ") || strings.Contains(d.Text, "# c") { // y is run for its output
+			if !ok || d.Dir == "?" || strings.Contains(d.Text, "y ") || strings.Contains(d.Text, "y)") || strings.Contains(d.Text, "# c") { // y is run for its output
 				break
 			}
 			reader, _ := Parse("reader", POSIX)

@@ -270,10 +270,14 @@ func (s *Script) reachesEnd(file *syntax.File, last *syntax.Stmt) bool {
 				return false
 			}
 		case "eval", ".", "source":
-			if c.End > end || c.In&InFunc != 0 {
+			if c.End > end || c.In&InFunc != 0 || c.Path == "eval" && !s.goesOn(c) {
 				return false
 			}
-		case "exit", "exec", "return":
+		case "return":
+			if c.In&InFunc == 0 {
+				return false // not a word that all shells know there
+			}
+		case "exit", "exec":
 			if c.In&(InSubshell|InSubst|PipeLeft|InBackground) == 0 && !leavesAsFailed(file, c) {
 				return false
 			}
@@ -282,12 +286,29 @@ func (s *Script) reachesEnd(file *syntax.File, last *syntax.Stmt) bool {
 	return true
 }
 
+// goesOn reports whether what eval runs, as far as it is known, lets the script go on.
+func (s *Script) goesOn(c *Command) bool {
+	var words []string
+	for _, w := range c.Args {
+		if !w.IsLit {
+			return true // as the rest of the script expects
+		}
+		words = append(words, w.Lit)
+	}
+	own, err := Parse(strings.Join(words, " "), s.Dialect)
+	return err == nil && !slices.ContainsFunc(own.Commands, func(c *Command) bool {
+		switch c.Path {
+		case "exit", "exec", "return", "trap", "alias", "set", "eval":
+			return true
+		}
+		return false
+	})
+}
+
 func leavesAsFailed(file *syntax.File, c *Command) bool {
 	switch {
 	case c.Path == "exec":
 		return len(c.Args) == 0 && len(c.Redirs) > 0
-	case c.Path == "return" && c.In&InFunc != 0:
-		return true
 	case len(c.Args) == 1 && c.Args[0].IsLit && strings.Trim(c.Args[0].Lit, "0123456789") == "" && len(c.Args[0].Lit) < 4:
 		n := 0
 		for _, d := range c.Args[0].Lit {
