@@ -179,6 +179,9 @@ func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes 
 		q := *p
 		q.File, t.ID = t.File, s.ID
 		edits, _, reads, reason := outOfFolder(&q, t)
+		if t.Copied.Passed {
+			reason = "a command copies it on" // which only a fix of that file itself sees to the end
+		}
 		if reason != "" {
 			return nil, nil, false, at(t.File.Path, t.Position().Line) + " copies it too, and there: " + reason
 		}

@@ -289,8 +289,10 @@ func commands(w *flow.Written) []*shell.Command {
 
 // sudo is the wrapper that a command runs under, if it is one that its undoing needs too.
 func sudo(c *shell.Command) string {
-	if c.Parent != nil && c.Parent.Program == "sudo" && len(c.Parent.Args) > 0 && !strings.HasPrefix(c.Parent.Args[0].Text, "-") {
-		return "sudo "
+	for p := c.Parent; p != nil; p = p.Parent {
+		if p.Program == "sudo" && len(p.Args) > 0 && !strings.HasPrefix(p.Args[0].Text, "-") {
+			return "sudo "
+		}
 	}
 	return ""
 }

@@ -676,12 +676,20 @@ func hides(pattern, file string) bool {
 // actsAs names the wrapper that runs a command as another user, or with a home of its
 // own for what the name says; "" if there is none.
 func actsAs(c *shell.Command, name shell.Word) string {
+	home := name.Tilde || strings.Contains(name.Text, "$")
 	for p := c.Parent; p != nil; p = p.Parent {
+		if home && slices.ContainsFunc(p.Assigns, func(as shell.Assign) bool { return as.Name == "HOME" }) {
+			return p.Program
+		}
 		switch p.Program {
+		case "env":
+			if home && slices.ContainsFunc(p.Args, func(w shell.Word) bool { return strings.HasPrefix(w.Text, "HOME=") || w.Text == "-i" || w.Text == "-" }) {
+				return p.Program
+			}
 		case "su", "gosu", "su-exec", "runuser", "setpriv", "setuidgid", "chroot", "doas":
 			return p.Program
 		case "sudo":
-			if len(p.Args) > 0 && strings.HasPrefix(p.Args[0].Text, "-") || c.Parent != p && (name.Tilde || strings.Contains(name.Text, "$")) {
+			if len(p.Args) > 0 && strings.HasPrefix(p.Args[0].Text, "-") || c.Parent != p && home {
 				return "sudo"
 			}
 		}

@@ -23,6 +23,7 @@ type Detached struct {
 // Text may be a list by && or ||, as Enclose takes it. It reads no variable that another part of the script assigns, no
 // positional parameter and no function, and nothing of what it sets is read by the rest. ok is false where this, or that
 // the command always runs if the script succeeds, is not certain, and where RemoveWrite would not remove the statement.
+// Script.Errexit has to say so where the shell has -e from elsewhere.
 func (s *Script) Detach(c *Command) (d Detached, ok bool) {
 	if c == nil || c.unit == nil || s.status || c.In&(InTrap|InSubst|InCond|InBackground|Negated|InFunc) != 0 {
 		return Detached{}, false
@@ -61,6 +62,7 @@ type moving struct {
 	asIf    bool   // a guard that has to become an if
 	pipes   []Span // the pipelines that c is a part of
 	inShell bool   // the unit is a nested script
+	hides   bool   // without set -e, the statement may succeed though the command fails
 	d       Detached
 }
 
@@ -101,15 +103,23 @@ func (m *moving) climb() bool {
 		if h.Op != syntax.AndStmt && h.Op != syntax.OrStmt {
 			m.pipes = append(m.pipes[:len(m.pipes):len(m.pipes)], Span{offset(h.Pos()), syntaxEnd(m.above[up].(*syntax.Stmt))})
 		}
-	case *syntax.Block, *syntax.Subshell, *syntax.ForClause, *syntax.TimeClause:
+	case *syntax.TimeClause:
+	case *syntax.Block:
+		m.hides = m.hides || h.Stmts[len(h.Stmts)-1] != m.stmt
+	case *syntax.Subshell:
+		m.hides = m.hides || h.Stmts[len(h.Stmts)-1] != m.stmt
+	case *syntax.ForClause:
+		m.hides = true
 	case *syntax.WhileClause:
 		if slices.Contains(h.Cond, m.stmt) {
 			return false
 		}
+		m.hides = true
 	case *syntax.IfClause:
 		if slices.Contains(h.Cond, m.stmt) {
 			return false
 		}
+		m.hides = m.hides || h.Then[len(h.Then)-1] != m.stmt
 		for {
 			if _, ok := m.above[up].(*syntax.IfClause); !ok || up == 0 {
 				break
@@ -117,6 +127,7 @@ func (m *moving) climb() bool {
 			up--
 		}
 	case *syntax.CaseItem:
+		m.hides = m.hides || h.Stmts[len(h.Stmts)-1] != m.stmt
 		up--
 	default:
 		return false
@@ -138,7 +149,7 @@ func (m *moving) span() Span { return Span{offset(m.stmt.Position), syntaxEnd(m.
 // check reports whether the statement can be detached, and fills in what is detached.
 func (m *moving) check() bool {
 	m.asIf, m.bodies = false, nil
-	if !m.standsAlone() || !m.alwaysRuns() || !m.collectBodies() {
+	if m.hides && m.s.Errexit || !m.standsAlone() || !m.alwaysRuns() || !m.collectBodies() {
 		return false
 	}
 	u := m.c.unit
@@ -702,6 +713,7 @@ func (m *moving) removed() bool {
 		if p == nil {
 			return false
 		}
+		p.errexit = m.s.Errexit
 		spans, whole, ok := p.take(u.text, file, slices.Clone(m.bodies))
 		if !ok || i > 0 && (whole && m.d.Spans != nil || !whole && m.d.Whole) {
 			return false
@@ -761,7 +773,7 @@ func findStmt(file *syntax.File, stmt *syntax.Stmt) *place {
 			return false
 		}
 		if s, ok := n.(*syntax.Stmt); ok && s.Position == stmt.Position && syntaxEnd(s) == syntaxEnd(stmt) && found == nil {
-			found = &place{s, slices.Clone(above)}
+			found = &place{stmt: s, above: slices.Clone(above)}
 		}
 		above = append(above, n)
 		return true

@@ -218,23 +218,31 @@ func continues(s *syntax.Stmt) bool {
 
 // failsAsOne reports whether a statement does the same where set -e is suspended: of what comes last in it no part can fail
 // before its end. For what comes before && and ||, it is suspended anyway.
-func (s *Script) failsAsOne(last *syntax.Stmt) bool {
+func failsAsOne(file *syntax.File, last *syntax.Stmt) bool {
 	if b, ok := last.Cmd.(*syntax.BinaryCmd); ok && (b.Op == syntax.AndStmt || b.Op == syntax.OrStmt) {
 		last = b.Y
 	}
 	if !simpleList(last, false) {
 		return false
 	}
-	start, end := offset(last.Position), syntaxEnd(last)
-	for _, c := range s.Commands {
-		if c.unit == s.units[0] && c.Start >= start && c.Start < end && (c.Function || c.Path == "eval" || c.Path == "." || c.Path == "source") {
-			return false
+	functions := map[string]bool{"eval": true, ".": true, "source": true}
+	syntax.Walk(file, func(n syntax.Node) bool {
+		if f, ok := n.(*syntax.FuncDecl); ok && f.Name != nil {
+			functions[f.Name.Value] = true
 		}
-	}
+		return true
+	})
 	ok := true
 	syntax.Walk(last, func(n syntax.Node) bool {
 		var body []*syntax.Stmt
 		switch n := n.(type) {
+		case *syntax.CallExpr:
+			for i, w := range n.Args {
+				name := w.Lit()
+				if ok = ok && !functions[strings.ReplaceAll(name, `\`, "")] && (name != "" || i > 0); name != "command" && name != "builtin" {
+					break
+				}
+			}
 		case *syntax.CmdSubst:
 			body = n.Stmts
 		case *syntax.ProcSubst:
@@ -408,7 +416,7 @@ func (e *enclosing) proven(edits []TextEdit) bool {
 			continue
 		}
 		file, err := parseAs(text, lang)
-		if err != nil || !e.holds(lang, old.Stmts, file.Stmts) {
+		if err != nil || !e.holds(lang, old, file.Stmts) {
 			return false
 		}
 		read = true
@@ -417,7 +425,8 @@ func (e *enclosing) proven(edits []TextEdit) bool {
 }
 
 // holds reports whether the statements are the old ones with the pieces around them, and the last one can be continued.
-func (e *enclosing) holds(lang syntax.LangVariant, old, stmts []*syntax.Stmt) bool {
+func (e *enclosing) holds(lang syntax.LangVariant, file *syntax.File, stmts []*syntax.Stmt) bool {
+	old := file.Stmts
 	var want []string
 	for _, b := range e.before {
 		switch own, ok := parsePiece(b, lang); {
@@ -447,7 +456,7 @@ func (e *enclosing) holds(lang syntax.LangVariant, old, stmts []*syntax.Stmt) bo
 		return false
 	}
 	last := len(old) - 1
-	if len(e.after) > 0 && (!continues(old[last]) || e.errexit && !e.s.failsAsOne(old[last])) {
+	if len(e.after) > 0 && (!continues(old[last]) || e.errexit && !failsAsOne(file, old[last])) {
 		return false
 	}
 	for i := range last {

@@ -53,7 +53,7 @@ func (s *Script) remove(c *Command, writes bool) (spans []Span, whole, ok bool) 
 			return nil, false, false
 		}
 	}
-	spans, whole, ok = removeFrom(c.unit, c.pos, writes)
+	spans, whole, ok = removeFrom(c.unit, c.pos, writes, s.Errexit)
 	if whole && c.unit.parent != nil {
 		return s.remove(c.unit.parent, writes)
 	}
@@ -121,7 +121,7 @@ func cut(text string, spans []Span) string {
 
 // removeFrom finds the spans in a unit, and proves them: under each grammar that accepts the text, the tree of the shortened
 // text has to be the old tree without the statement.
-func removeFrom(u *unit, pos int, writes bool) (spans []Span, whole, ok bool) {
+func removeFrom(u *unit, pos int, writes, errexit bool) (spans []Span, whole, ok bool) {
 	for i, lang := range languages(u.text, u.dialect) {
 		file, err := parseAs(u.text, lang)
 		if err != nil {
@@ -131,6 +131,7 @@ func removeFrom(u *unit, pos int, writes bool) (spans []Span, whole, ok bool) {
 		if p == nil {
 			return nil, false, false
 		}
+		p.errexit = errexit
 		mine, all, ok := p.remove(u.text, file, writes)
 		if !ok || i > 0 && spans != nil && all || whole && !all {
 			return nil, false, false
@@ -151,8 +152,9 @@ func removeFrom(u *unit, pos int, writes bool) (spans []Span, whole, ok bool) {
 
 // place is a statement in a tree, with everything that it stands in, outermost first.
 type place struct {
-	stmt  *syntax.Stmt
-	above []syntax.Node
+	stmt    *syntax.Stmt
+	above   []syntax.Node
+	errexit bool // set -e may hold
 }
 
 func find(file *syntax.File, pos int) *place {
@@ -171,7 +173,7 @@ func find(file *syntax.File, pos int) *place {
 			}
 			switch s.Cmd.(type) {
 			case nil, *syntax.CallExpr, *syntax.DeclClause, *syntax.LetClause, *syntax.TestClause, *syntax.ArithmCmd:
-				found = &place{s, slices.Clone(stack)}
+				found = &place{stmt: s, above: slices.Clone(stack)}
 			}
 		}
 		above = append(above, n)
@@ -209,6 +211,9 @@ func (p *place) take(text string, file *syntax.File, bodies []Span) (spans []Spa
 			case h.Op == syntax.AndStmt && !or && inAndList(above):
 				span := Span{syntaxEnd(h.X), syntaxEnd(s)}
 				keep := h.X
+				if h.Y == s && p.errexit && !followed(above[:len(above)-1]) && !failsAsOne(file, h.X) {
+					return nil, false, false // && suspends set -e in what stands before it
+				}
 				if h.X == s {
 					span, keep = Span{offset(s.Position), offset(h.Y.Position)}, h.Y
 				}
@@ -328,6 +333,15 @@ func inAndList(above []syntax.Node) bool {
 		}
 	}
 	return true
+}
+
+// followed reports whether the innermost statement is the left side of && or ||.
+func followed(above []syntax.Node) bool {
+	if len(above) < 2 {
+		return false
+	}
+	b, ok := above[len(above)-2].(*syntax.BinaryCmd)
+	return ok && b.Op != syntax.Pipe && b.Op != syntax.PipeAll && syntax.Node(b.X) == above[len(above)-1]
 }
 
 func inFunction(above []syntax.Node) bool {

@@ -34,6 +34,11 @@ func TestRemoveCommand(t *testing.T) {
 		{"set -e; { a; x; } && b", no},
 		{"set -e; f() { a; x; }; f", no},
 		{"f() { x; a; }; f", "f() { a; }; f"},
+		// && suspends set -e in what stands before it.
+		{"set -e; (a; b) && x", no},
+		{"set -e; a && (a; b) && x; c", no},
+		{"set -e; (a; b) && x && c", "set -e; (a; b) && c"},
+		{"(a; b) && x", "(a; b)"},
 		// Lists of another kind.
 		{"a || x", no},
 		{"x || a", no},

@@ -318,7 +318,7 @@ func (s *Script) keeps(p *spot, start, end int, name string) bool {
 		switch own := a.Value.Start <= start && end <= a.Value.End; {
 		case a.Append || a.Array:
 			return false
-		case a.Value.IsLit && a.Value.Lit == value && !a.Value.Tilde, s.reads(a.Value, name):
+		case a.Value.IsLit && a.Value.Lit == value && !a.Value.Tilde, isUse(a.Value, name):
 			given--
 		case own && !slices.ContainsFunc(p.above, repeats):
 			given--
@@ -334,8 +334,8 @@ func (s *Script) keeps(p *spot, start, end int, name string) bool {
 	return given == 0
 }
 
-// reads reports whether a word is nothing but the variable.
-func (s *Script) reads(w Word, name string) bool {
+// isUse reports whether a word is nothing but the variable.
+func isUse(w Word, name string) bool {
 	t := strings.Trim(w.Text, `"`)
 	return t == "$"+name || t == "${"+name+"}"
 }
