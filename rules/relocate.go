@@ -145,7 +145,7 @@ func (m *relocation) file(w *flow.Written) string {
 		return reason
 	}
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first })
-	if c := w.Writes[0].Command; inside && c.Dir != "" && relativePaths("rm -f "+name) {
+	if c := w.Writes[0].Command; inside && (c.Dir != "" || !c.DirKnown) && relativePaths("rm -f "+name) {
 		// It is undone from the folder that the RUN begins in.
 		other := slices.ContainsFunc(w.Writes, func(v flow.Write) bool { return v.Command.Dir != c.Dir })
 		if !c.DirKnown || other || !plainPath(strings.TrimPrefix(c.Dir, "~/")) || !plainPath(name) {
@@ -362,13 +362,21 @@ func (m *relocation) detach(w *flow.Written) ([]string, string) {
 			return nil, reason
 		}
 	}
+	conditional := slices.ContainsFunc(out, func(x string) bool {
+		return slices.ContainsFunc([]string{"if ", "[", "test ", "case "}, func(cond string) bool { return strings.HasPrefix(x, cond) })
+	})
 	for _, x := range w.Along {
+		n := len(out)
 		if x.Text != "" {
 			out = append(out, x.Text)
-			continue
-		}
-		if reason := take(x.Run, x.Command); reason != "" {
+		} else if reason := take(x.Run, x.Command); reason != "" {
 			return nil, reason
+		}
+		// Where nothing was written, one that failed did not have to stop the RUN that it was in.
+		if program := ""; conditional && len(out) > n {
+			if program, _, _ = strings.Cut(out[n], " "); program == "chmod" || program == "chown" {
+				return nil, fmt.Sprintf("line %d: %s works on %s, which may not be there", x.In.Line, program, shown(w))
+			}
 		}
 	}
 	return out, ""
@@ -620,6 +628,9 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	}
 	if reason := m.takeOut(v.Run, others); reason != "" {
 		return reason
+	}
+	if env && strings.HasPrefix(v.Kept.Row, "conan-") {
+		m.lower("check that the server asks for the login: conan logs in from the environment only where it does")
 	}
 	if env && len(sp.Env) == 0 {
 		return m.readers(&one, v.Run, use{env: true, text: assigned}, func(*changedRun, []string) string {

@@ -17,11 +17,15 @@ import (
 // ignore line keeps out. named are the files that are copied by their names: what a
 // folder brings of them belongs to them.
 func (a *analysis) contextFiles(named []*Secret) []*Secret {
+	// Few projects have such a file, and fewer take it along: the rest pays for no more.
+	copied := func(in *dockerfile.Instruction) bool { return in.Name == "copy" || in.Name == "add" }
+	if !slices.ContainsFunc(a.file.Instructions, copied) || a.project.SecretFiles.none() {
+		return nil
+	}
 	copies := a.folderCopies()
 	if len(copies) == 0 {
 		return nil
 	}
-	// Few projects have such a file, and fewer take it along: the rest pays for no more.
 	taken := map[string][]*secretFile{}
 	dirs, _ := a.project.Contexts(a.file.Path)
 	for _, dir := range dirs {

@@ -323,10 +323,7 @@ func (a *analysis) resolve(in *dockerfile.Instruction, dir, p string) string {
 	}
 	for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
 		if rest, ok := strings.CutPrefix(p, home); ok {
-			if u := User(in); u != "" && u != "root" && u != "0" {
-				return path.Join("/home", u, rest)
-			}
-			return path.Join("/root", rest)
+			return path.Join(homeOf(in), rest)
 		}
 	}
 	if !path.IsAbs(p) {
@@ -338,6 +335,28 @@ func (a *analysis) resolve(in *dockerfile.Instruction, dir, p string) string {
 		}
 	}
 	return path.Clean(p)
+}
+
+// homeOf is what ~ stands for in a RUN: HOME, or the folder that its user most likely has.
+func homeOf(in *dockerfile.Instruction) string {
+	set := ""
+	for _, x := range in.Stage.History(in) {
+		if x.Name != "env" {
+			continue
+		}
+		for _, p := range x.Pairs() {
+			if p.Name == "HOME" {
+				set = strings.Trim(p.Value.Text, `"'`)
+			}
+		}
+	}
+	switch u := User(in); {
+	case set != "":
+		return set
+	case u != "" && u != "root" && u != "0":
+		return path.Join("/home", u)
+	}
+	return "/root"
 }
 
 func (a *analysis) sameFile(r *Run, cmd *shell.Command, w shell.Word, c *Copied) bool {

@@ -104,6 +104,7 @@ func readRun(in *dockerfile.Instruction) *Run {
 		return r
 	}
 	r.Script = s
+	s.Errexit = s.Errexit || shell.FlagsOf(shellWords(in)).Errexit
 	for _, c := range s.Commands {
 		r.cmds = append(r.cmds, command{c.Program, words(c.Args), c})
 	}
@@ -198,19 +199,27 @@ func dialectOf(in *dockerfile.Instruction) shell.Dialect {
 	if in.Stage == nil {
 		return shell.Unknown
 	}
-	var words []string
-	for _, x := range in.Stage.History(in) {
-		if x.Name == "shell" {
-			words = x.Strings()
-		}
-	}
-	if words != nil {
+	if words := shellWords(in); words != nil {
 		return shell.DialectOf(words)
 	}
 	if windows(in.Stage) {
 		return shell.Unknown
 	}
 	return shell.POSIX
+}
+
+// shellWords are those of the SHELL instruction in force, nil if there is none.
+func shellWords(in *dockerfile.Instruction) []string {
+	if in.Stage == nil {
+		return nil
+	}
+	var words []string
+	for _, x := range in.Stage.History(in) {
+		if x.Name == "shell" {
+			words = x.Strings()
+		}
+	}
+	return words
 }
 
 func windows(s *dockerfile.Stage) bool {

@@ -69,6 +69,9 @@ func (x *SecretFiles) file(name string) *secretFile {
 	return &secretFile{name, kind, sync.OnceValue(func() bool { return x.read(name) })}
 }
 
+// none reports whether the project is known to have no such file.
+func (x *SecretFiles) none() bool { return !x.git() && len(x.listed()) == 0 }
+
 func (x *SecretFiles) read(name string) bool {
 	if l, ok := x.disk.(interface{ Link(string) bool }); ok && l.Link(name) {
 		return false // a link is copied as a link
@@ -83,7 +86,7 @@ func (x *SecretFiles) read(name string) bool {
 
 // below returns the files below a folder that hold a secret, sorted by their names.
 func (x *SecretFiles) below(dir string) []*secretFile {
-	if !x.git() && len(x.listed()) == 0 {
+	if x.none() {
 		return nil
 	}
 	once, ok := x.folders.Load(dir)

@@ -309,7 +309,7 @@ func (k Kept) files() []string {
 		w, ok := k.Words[name]
 		dir := shown(w)
 		if !ok {
-			if w, ok = k.Words["url"]; !ok {
+			if w, ok = k.Words["url"]; !ok || name != "dir" {
 				continue
 			}
 			dir = strings.TrimSuffix(path.Base(shown(w)), ".git")

@@ -270,7 +270,7 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 				if strings.HasPrefix(a, "-") || a == "/dev/null" || a == "/dev/stderr" {
 					continue
 				}
-				if r.onward(c, plain(c.Args[i]), add); !r.removed(c, a) {
+				if r.onward(c, plain(c.Args[i]), add); !r.removed(c, plain(c.Args[i])) {
 					add(Write{What: "writes it to " + a, Command: c, How: how, Path: c.Args[i]})
 				}
 			}
@@ -420,7 +420,7 @@ func echoes(program string) bool {
 func passesOn(program string) bool {
 	switch program {
 	case "pip", "pip3", "npm", "npx", "yarn", "pnpm", "uv", "twine", "mvn", "gradle", "./gradlew", "./mvnw", "bundle", "cargo", "curl", "wget",
-		"psql", "rails", "rake", "sentry-cli", "aws", "gh", "hub", "az", "gsutil", "kaggle", "snyk", "http":
+		"psql", "rails", "rake", "ssh-add", "sentry-cli", "aws", "gh", "hub", "az", "gsutil", "kaggle", "snyk", "http":
 		return true
 	}
 	return false
@@ -612,7 +612,7 @@ func samePath(r *Run, c, x *shell.Command, a, b string) bool {
 		p = strings.TrimSuffix(p, "/")
 		for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
 			if rest, ok := strings.CutPrefix(p, home); ok {
-				return "/root/" + rest
+				return path.Join(homeOf(r.In), rest)
 			}
 		}
 		if !path.IsAbs(p) && cmd.DirKnown {

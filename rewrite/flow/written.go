@@ -545,6 +545,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			named, given = true, true
 			switch cmd.program {
 			case "rm", "unlink":
+				if p := plain(x); !cmd.sh.DirKnown && !path.IsAbs(p) && !strings.HasPrefix(p, "~") && !strings.HasPrefix(p, "$") {
+					w.doubt(in, "in which folder "+cmd.program+" runs is not certain")
+				}
 				if cmd.sh.In&unsureContext == 0 {
 					gone = true
 				}
@@ -801,12 +804,22 @@ func (s *Secret) Reads(r *Run, name string, less []*shell.Command) bool {
 	rest.cmds = nil
 	for _, c := range r.cmds {
 		if c.sh == nil || !local(c.program, c.args) && !slices.ContainsFunc(less, func(x *shell.Command) bool {
-			return x.Start <= c.sh.Start && c.sh.End <= x.End || x.PipeTo == c.sh || c.sh.PipeTo == x
+			return x.Start <= c.sh.Start && c.sh.End <= x.End || x.PipeTo == c.sh || c.sh.PipeTo == x || runs(c.sh, x)
 		}) {
 			rest.cmds = append(rest.cmds, c)
 		}
 	}
 	return s.a.known(&rest, name) != "" || rest.opaque(name, func(c command) bool { return s.a.mayRead(r.In, c, name) }) != ""
+}
+
+// runs reports whether a wrapper runs a command: sh -c '…'.
+func runs(wrapper, c *shell.Command) bool {
+	for p := c.Parent; p != nil; p = p.Parent {
+		if p == wrapper {
+			return true
+		}
+	}
+	return false
 }
 
 // ReadsFile reports whether anything in a RUN besides the given commands reads a file
