@@ -605,7 +605,11 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 			return reason
 		}
 	}
-	source := v.Run.Script.Text[v.Command.Start:v.Command.End]
+	start := v.Command.Start
+	if from := pipedInto(v.Run, v.Command); from != nil {
+		start = from.Start
+	}
+	source := v.Run.Script.Text[start:v.Command.End]
 	text := source
 	only := len(w.Readers) == 1 && w.Readers[0].In == v.In
 	if !only || env || v.Command.In&shell.InBranch != 0 {
@@ -654,10 +658,9 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 				c.swapped = slices.DeleteFunc(c.swapped, func(e shell.TextEdit) bool { return e.Start == e.End && slices.Contains(sp.Edits, e) })
 				return ""
 			}
-			start := v.Command.Start
 			in := v.Command.In
 			if from := pipedInto(v.Run, v.Command); from != nil {
-				start, in = from.Start, (in|from.In)&^(shell.PipeLeft|shell.PipeRight)
+				in = (in | from.In) &^ (shell.PipeLeft | shell.PipeRight)
 			}
 			if in&^(shell.AndLeft|shell.AndRight|shell.InBranch) != 0 || v.Command.PipeTo != nil || v.Command.Parent != nil {
 				return fmt.Sprintf("line %d: %s stands where a variable does not last", v.In.Line, v.Command.Program)
@@ -968,6 +971,9 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 			brk = "\n"
 			if in.File.Newline != "\n" {
 				return nil, fmt.Sprintf("line %d: a here-document whose lines end in CRLF", in.Line)
+			}
+			if slices.ContainsFunc(c.before, func(x string) bool { return slices.Contains(strings.Split(x, "\n"), in.Heredocs[0].Name) }) {
+				return nil, fmt.Sprintf("line %d: a here-document would stand in another one that ends with the same word", in.Line)
 			}
 		case heredoc && (len(c.before) > 0 || in.File.Newline != "\n"):
 			return nil, fmt.Sprintf("line %d: a RUN with a here-document cannot be added to with certainty", in.Line)

@@ -219,6 +219,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		case named:
 			mark(Named, cmd.program)
 		case cmd.wraps(r) || cmd.sh.Function:
+		case local(cmd.program, cmd.args): // npm config set
 		case slices.Contains(c.Kind.Programs, strings.TrimPrefix(cmd.program, "./")):
 			mark(Known, cmd.program)
 		case cmd.sh.Opaque || cmd.sh.Path != "" && classOf(cmd.program, cmd.args) == opaque:
