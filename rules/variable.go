@@ -330,7 +330,10 @@ func (m *move) review() rewrite.Safety {
 	lines := map[string][]string{}
 	var opaque []string
 	for _, r := range s.Readers {
-		if r.How == flow.Opaque {
+		written := slices.ContainsFunc(s.Written, func(w *flow.Written) bool {
+			return slices.ContainsFunc(w.Readers, func(x flow.FileReader) bool { return x.In == r.In })
+		})
+		if r.How == flow.Opaque && !written {
 			if lines[r.Program] == nil {
 				opaque = append(opaque, r.Program)
 			}

@@ -102,7 +102,7 @@ func (r *Run) tellsUnset(name string) bool {
 
 // tellsUnset names the programs for which an empty variable is a value.
 func tellsUnset(name, program string) bool {
-	return program == "cargo" || name == "AWS_SESSION_TOKEN"
+	return program == "cargo" && strings.HasPrefix(name, "CARGO_") || name == "AWS_SESSION_TOKEN"
 }
 
 // opaque returns a program that may read the variable, "" if none does.
