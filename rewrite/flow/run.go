@@ -104,7 +104,8 @@ func readRun(in *dockerfile.Instruction) *Run {
 		return r
 	}
 	r.Script = s
-	s.Errexit = s.Errexit || shell.FlagsOf(shellWords(in)).Errexit
+	flags := shell.FlagsOf(shellWords(in))
+	s.Errexit, s.Nounset = s.Errexit || flags.Errexit, s.Nounset || flags.Nounset
 	for _, c := range s.Commands {
 		r.cmds = append(r.cmds, command{c.Program, words(c.Args), c})
 	}

@@ -328,13 +328,21 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 // leaves reports whether the file is there after a command, if it was there before or not.
 func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
 	names := func(x shell.Word) bool { return plain(x) != "" && a.absolute(r.In, cmd.sh, plain(x)) == w.File }
+	made := false
 	for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
-		before = before || redir.WritesFile() && names(redir.Target)
+		made = made || redir.WritesFile() && names(redir.Target)
 	}
+	named := slices.ContainsFunc(cmd.sh.Args, names)
 	switch cmd.program {
 	case "rm", "unlink":
-		if cmd.sh.In&unsureContext == 0 && slices.ContainsFunc(cmd.sh.Args, names) {
+		if named && cmd.sh.In&unsureContext == 0 {
 			return false
+		}
+	case "tee", "touch", "chmod", "chown", "sed":
+		made = made || named
+	case "cp", "mv", "install":
+		if n := len(cmd.sh.Args); n > 1 {
+			made = made || names(cmd.sh.Args[n-1])
 		}
 	case "ln":
 		for i, x := range cmd.sh.Args {
@@ -351,6 +359,11 @@ func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
 			}
 		}
 	}
+	const unsure = shell.InFunc | shell.InCond | shell.InBranch | shell.InLoop | shell.InCase | shell.OrRight | shell.InBackground | shell.InTrap
+	if made && !before && cmd.sh.In&unsure != 0 {
+		w.doubt(r.In, "whether it is there before is not certain")
+	}
+	before = before || made
 	if k, ok := kept(cmd.sh); ok {
 		switch files := a.keptIn(w, r.In, cmd.sh, k); {
 		case len(files) == 0 || w.Writes[0].Kept != nil:
@@ -527,10 +540,16 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 					// The folder's mode is set with that of the file, which ssh looks at.
 					switch mode, ok := chmodMode(cmd); {
 					case !(above && wholeFolder(cmd) || pattern):
+					case pattern && !a.hasOthers(in, cmd, w.File):
+						w.doubt(in, "chmod may have nothing left to work on")
 					case !ok || cmd.sh.In&unsureContext != 0 || rd != nil || len(w.Readers) > 0 || w.Name.Text == "":
 						w.doubt(in, "chmod sets its mode with that of its folder")
 					default:
 						w.Along = append(w.Along, Along{In: in, Run: r, Text: "chmod " + mode + " " + w.Name.Text})
+					}
+				case "chown", "chgrp":
+					if pattern && !a.hasOthers(in, cmd, w.File) {
+						w.doubt(in, cmd.program+" may have nothing left to work on")
 					}
 				case "rm":
 					if (above && wholeFolder(cmd) || pattern && !hides(a.absolute(in, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
@@ -698,6 +717,31 @@ func actsAs(c *shell.Command, name shell.Word) string {
 		}
 	}
 	return ""
+}
+
+// hasOthers reports whether the folder of a file has another one by the time of a command:
+// one that a redirection writes.
+func (a *analysis) hasOthers(in *dockerfile.Instruction, before command, file string) bool {
+	for _, x := range append(slices.Clone(in.Stage.History(in)), in) {
+		if x.Name != "run" {
+			continue
+		}
+		for _, c := range a.run(x).cmds {
+			if c.sh == nil || x == in && c.sh.Start >= before.sh.Start || c.sh.In&unsureContext&^(shell.PipeLeft|shell.PipeRight) != 0 {
+				continue
+			}
+			for _, d := range c.sh.Redirs {
+				at := ""
+				if p := plain(d.Target); d.WritesFile() && p != "" {
+					at = a.absolute(x, c.sh, p)
+				}
+				if at != file && at != "" && path.Dir(at) == path.Dir(file) && !strings.HasPrefix(path.Base(at), ".") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // chmodMode is the mode that chmod -R sets.
