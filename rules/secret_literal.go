@@ -179,53 +179,16 @@ func (m *move) substitute() string {
 	return ""
 }
 
-// substitute makes one list of edits of those for each place: the places are replaced one
-// after another, the last one first, each in the script that the one before left.
+// substitute returns the edits that put variables in place of all literals of a script.
 func substitute(s *shell.Script, places []flow.Origin, value string) (edits []shell.TextEdit, ok bool) {
-	places = slices.Clone(places)
-	slices.SortFunc(places, func(a, b flow.Origin) int { return b.Span.Start - a.Span.Start })
-	text := s.Text
-	from := make([]int, len(text)) // where each byte of text comes from; -1: it is new
-	for i := range from {
-		from[i] = i
-	}
+	var all []shell.Substitution
 	for _, o := range places {
-		start := slices.Index(from, o.Span.Start)
-		end := start + o.Span.End - o.Span.Start
-		if start < 0 || end > len(text) || o.Value.Reveal() != value || text[start:end] != o.Value.Reveal() || from[end-1] != o.Span.End-1 {
+		if o.Value.Reveal() != value || s.Text[o.Span.Start:o.Span.End] != value {
 			return nil, false
 		}
-		steps, ok := s.Substitute(start, end, o.As)
-		if !ok {
-			return nil, false
-		}
-		slices.SortFunc(steps, func(a, b shell.TextEdit) int { return b.Start - a.Start })
-		for _, e := range steps {
-			text = text[:e.Start] + e.New + text[e.End:]
-			from = slices.Replace(from, e.Start, e.End, slices.Repeat([]int{-1}, len(e.New))...)
-		}
-		again, err := shell.Parse(text, s.Dialect)
-		if err != nil {
-			return nil, false
-		}
-		s = again
+		all = append(all, shell.Substitution{Start: o.Span.Start, End: o.Span.End, Name: o.As})
 	}
-	next, added := 0, ""
-	flush := func(to int) {
-		if added != "" || to > next {
-			edits = append(edits, shell.TextEdit{Start: next, End: to, New: added})
-		}
-	}
-	for i, at := range from {
-		if at < 0 {
-			added += text[i : i+1]
-			continue
-		}
-		flush(at)
-		next, added = at+1, ""
-	}
-	flush(len(places[0].Run.Script.Text))
-	return edits, true
+	return s.SubstituteAll(all)
 }
 
 // moveAddress takes the credential out of the address of an ADD: BuildKit sends the
