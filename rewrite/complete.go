@@ -26,7 +26,7 @@ func complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 		return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
 	}
 	for step := range maxSteps {
-		st, err := look(to, before.Path, []*Rule{fix.Then}, nil)
+		st, err := look(to, before.Path, []*Rule{fix.Then}, nil, nil)
 		if err != nil {
 			return nil, "BuildKit does not read the result; report this"
 		}
@@ -53,6 +53,7 @@ func complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 			whole.Needs = strings.TrimPrefix(whole.Needs+"; "+lines(next.Fix.Needs), "; ")
 		}
 		whole.Changes = append(whole.Changes, next.Fix.Changes...)
+		whole.Intents = append(slices.Clip(whole.Intents), next.Fix.Intents...)
 		if to, err = to.With(next.Fix); err != nil {
 			return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
 		}

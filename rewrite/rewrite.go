@@ -67,6 +67,7 @@ type state struct {
 // file is in Plan.Errors.
 func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, error) {
 	plan := &Plan{Files: len(paths), masks: newMasks()}
+	proofs := newProofs(ws)
 	first := make([]*state, len(paths))
 	errs := make([]error, len(paths))
 	var next, done atomic.Int64
@@ -78,7 +79,7 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 				if i >= len(paths) {
 					return
 				}
-				first[i], errs[i] = look(ws, paths[i], rules, nil)
+				first[i], errs[i] = look(ws, paths[i], rules, proofs, nil)
 				if opts.Progress != nil {
 					opts.Progress(int(done.Add(1)), len(paths))
 				}
@@ -93,41 +94,21 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 			plan.masks.add(first[i])
 		}
 	}
-	last := slices.Clone(first)
-	fixed := map[string]*Fix{}
 	withdrawn := map[string]string{}
-	// A fix in one file can free another's, by an ignore line say: until nothing moves.
-	for moved := opts.Least > Manual; moved; {
-		moved = false
-		for i, st := range last {
-			if st == nil || len(st.findings) == 0 {
-				continue
-			}
-			wanted := func(f Finding) bool { return pick(f, opts.Least, fixed, withdrawn) }
-			for {
-				st, err := look(ws, paths[i], rules, wanted)
-				if err != nil {
-					return nil, fmt.Errorf("after a fix: %w", err)
-				}
-				last[i] = st
-				plan.masks.add(st)
-				f := st.wanted
-				if f == nil {
-					break
-				}
-				to, err := ws.With(f.Fix)
-				if err == nil {
-					err = sound(to, paths[i], st, *f)
-				}
-				if err != nil {
-					withdrawn[f.key()] = fmt.Sprintf("the fix was withdrawn (%v); report this", err)
-					continue
-				}
-				ws, moved = to, true
-				fixed[f.key()] = f.Fix
-			}
+	var made *making
+	for {
+		made = &making{ws: ws, plan: plan, paths: paths, rules: rules, last: slices.Clone(first), fixed: map[string]*Fix{}, withdrawn: withdrawn, proofs: proofs}
+		if err := made.run(opts.Least); err != nil {
+			return nil, err
 		}
+		key, why := made.prove()
+		if key == "" {
+			break
+		}
+		// The guilty fix is set aside, and the others are made without it.
+		withdrawn[key] = fmt.Sprintf("the fix was withdrawn (%v); report this", why)
 	}
+	ws, last, fixed := made.ws, made.last, made.fixed
 	plan.ws = ws
 	plan.leftovers(first, fixed)
 	for i, p := range paths {
@@ -142,7 +123,7 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 }
 
 // look reads a Dockerfile and asks every rule; with wanted, until a finding is.
-func look(ws *Workspace, path string, rules []*Rule, wanted func(Finding) bool) (*state, error) {
+func look(ws *Workspace, path string, rules []*Rule, proofs *proofs, wanted func(Finding) bool) (*state, error) {
 	src, err := ws.ReadFile(path)
 	if err != nil {
 		return nil, readError(path, err)
@@ -166,6 +147,7 @@ func look(ws *Workspace, path string, rules []*Rule, wanted func(Finding) bool) 
 			if x.Fix != nil && x.Fix.Then != nil {
 				x.Fix, x.Reason = complete(ws, f, x.Fix)
 			}
+			proofs.lower(x.Fix)
 			st.findings = append(st.findings, x)
 			if wanted != nil && st.wanted == nil && wanted(x) {
 				st.wanted = &x

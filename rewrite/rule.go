@@ -6,6 +6,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/proof"
 )
 
 // Rule finds one kind of secret in a Dockerfile and, where the laws can be kept, makes
@@ -53,6 +54,10 @@ type Fix struct {
 	Changes []Change
 	Passes  []Passed // what the build must be given from now on
 	Rotate  []string // secrets whose value was known to whoever could read the file
+
+	// Intents are what the compiled builds may differ in, for each Dockerfile that changes:
+	// a step each, in the order in which they are made. Anything else is a difference.
+	Intents []proof.Intent
 
 	// Then is asked of the result, and its finding of that key is fixed in the same
 	// transaction; where it cannot be, there is no fix at all.

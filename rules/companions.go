@@ -12,7 +12,7 @@ import (
 
 // withoutCompanions removes the commands that have nothing to do once the file is a
 // mount. gone is the RUNs that had nothing else to do.
-func withoutCompanions(f *dockerfile.File, s *flow.Secret) (edits []edit.Edit, gone []*dockerfile.Instruction, reason string) {
+func withoutCompanions(s *flow.Secret, meant *intent) (edits []edit.Edit, gone []*dockerfile.Instruction, reason string) {
 	byRun := map[*flow.Run][]flow.Companion{}
 	var order []*flow.Run
 	for _, c := range s.Copied.Companions {
@@ -43,8 +43,10 @@ func withoutCompanions(f *dockerfile.File, s *flow.Secret) (edits []edit.Edit, g
 				return nil, nil, fmt.Sprintf("line %d: the command that removes it cannot be found again", r.In.Line)
 			}
 			edits = append(edits, edit.Edit{Start: start, End: end})
+			meant.command(r, shell.TextEdit{Start: sp.Start, End: sp.End})
 		}
 	}
+	meant.gone(gone...)
 	return edits, gone, ""
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+	"github.com/unbake-dev/unbake/rewrite/proof"
 )
 
 // contextFile keeps files out of the build context that a COPY of a folder takes along.
@@ -133,12 +134,13 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason != "" {
 		return nil, reason
 	}
-	edits, gone, read, reason := outOfFolder(p, s)
+	meant := intentOf(p.File)
+	edits, gone, read, reason := outOfFolder(p, s, meant)
 	if reason != "" {
 		return nil, reason
 	}
 	fix := &rewrite.Fix{Title: "keep " + c.Source + " out of the build context", Safety: rewrite.Safe, Changes: line}
-	also, builders, readToo, reason := alongside(p, s, others)
+	also, alsoMeant, builders, readToo, reason := alongside(p, s, others)
 	if reason != "" {
 		return nil, reason
 	}
@@ -158,6 +160,7 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		fix.Changes = append(fix.Changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(edits)})
 	}
 	fix.Changes = append(fix.Changes, also...)
+	fix.Intents = append(meant.list(), alsoMeant...)
 	if why := linked(p.Workspace, fix.Changes); why != "" {
 		return nil, why
 	}
@@ -174,16 +177,17 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 
 // alongside returns what the other Dockerfiles under the same ignore file must be given at
 // the same time, the services that build them with the secret, and whether they read it.
-func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes []rewrite.Change, builders []*compose.Service, read bool, reason string) {
+func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes []rewrite.Change, meant []proof.Intent, builders []*compose.Service, read bool, reason string) {
 	for _, t := range others {
 		q := *p
 		q.File, t.ID = t.File, s.ID
-		edits, _, reads, reason := outOfFolder(&q, t)
+		own := intentOf(t.File)
+		edits, _, reads, reason := outOfFolder(&q, t, own)
 		if t.Copied.Passed {
 			reason = "a command copies it on" // which only a fix of that file itself sees to the end
 		}
 		if reason != "" {
-			return nil, nil, false, at(t.File.Path, t.Position().Line) + " copies it too, and there: " + reason
+			return nil, nil, nil, false, at(t.File.Path, t.Position().Line) + " copies it too, and there: " + reason
 		}
 		if reads {
 			read = true
@@ -192,18 +196,19 @@ func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes 
 			continue
 		}
 		changes = append(changes, rewrite.Change{Path: t.File.Path, Edits: edit.Join(edits)})
+		meant = append(meant, own.list()...)
 	}
-	return changes, builders, read, ""
+	return changes, meant, builders, read, ""
 }
 
 // outOfFolder returns the edits of a Dockerfile that a folder brings the file to no more:
 // mounts for those that read it, and nothing where only the file was worked on. read
 // reports whether there are readers.
-func outOfFolder(p *rewrite.Pass, s *flow.Secret) (edits []edit.Edit, gone []*dockerfile.Instruction, read bool, reason string) {
+func outOfFolder(p *rewrite.Pass, s *flow.Secret, meant *intent) (edits []edit.Edit, gone []*dockerfile.Instruction, read bool, reason string) {
 	if reason = copiedOn(p.File, s); reason != "" {
 		return nil, nil, false, reason
 	}
-	edits, gone, reason = withoutCompanions(p.File, s)
+	edits, gone, reason = withoutCompanions(s, meant)
 	if reason != "" {
 		return nil, nil, false, reason
 	}
@@ -212,7 +217,7 @@ func outOfFolder(p *rewrite.Pass, s *flow.Secret) (edits []edit.Edit, gone []*do
 		if !s.Copied.Known {
 			return nil, nil, false, "its place in the image is not certain"
 		}
-		mounts, reason := mountsOf(p, s, gone)
+		mounts, reason := mountsOf(p, s, gone, meant)
 		if reason != "" {
 			return nil, nil, false, reason
 		}

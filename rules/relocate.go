@@ -27,6 +27,7 @@ type relocation struct {
 	needs  []string
 	safety rewrite.Safety
 	titles []string
+	intent *intent
 
 	settings int              // of git, that go into the environment
 	names    []flow.Companion // of files that others remove together with more
@@ -48,7 +49,7 @@ type changedRun struct {
 // relocate returns the fix after which nothing of the secret is in any layer, or the
 // reason why no edit is certainly right.
 func relocate(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
-	m := &relocation{p: p, s: s, runs: map[*dockerfile.Instruction]*changedRun{}, safety: rewrite.Safe}
+	m := &relocation{p: p, s: s, runs: map[*dockerfile.Instruction]*changedRun{}, safety: rewrite.Safe, intent: intentOf(p.File)}
 	for _, w := range s.Written {
 		if reason := m.file(w); reason != "" {
 			return nil, reason
@@ -72,6 +73,7 @@ func relocate(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		Safety:  m.safety,
 		Needs:   strings.Join(m.needs, "; "),
 		Changes: []rewrite.Change{{Path: p.File.Path, Edits: edit.Join(edits)}},
+		Intents: m.intent.list(),
 	}
 	if why := linked(p.Workspace, fix.Changes); why != "" {
 		return nil, why
@@ -941,16 +943,17 @@ func (m *relocation) edits() ([]edit.Edit, string) {
 			whole = append(whole, in)
 			continue
 		}
-		edits, reason := c.edits(in)
+		edits, reason := c.edits(in, m.intent)
 		if reason != "" {
 			return nil, reason
 		}
 		out = append(out, edits...)
 	}
+	m.intent.gone(whole...)
 	return append(out, m.p.File.Delete(whole...)...), ""
 }
 
-func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
+func (c *changedRun) edits(in *dockerfile.Instruction, meant *intent) ([]edit.Edit, string) {
 	var out []edit.Edit
 	unclear := fmt.Sprintf("line %d: the RUN cannot be changed with certainty", in.Line)
 	bodies := ""
@@ -1023,11 +1026,21 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 		texts = append(texts, enclosed...)
 	}
 	for _, t := range texts {
+		told := t
+		if !c.run.Raw() {
+			// BuildKit takes line continuations away before the shell sees the text.
+			told.New = strings.ReplaceAll(t.New, string(in.File.Escape)+in.File.Newline, "")
+		}
+		meant.command(c.run, told)
 		start, end, ok := c.run.Source(t.Start, t.End)
 		if !ok {
 			return nil, unclear
 		}
 		out = append(out, edit.Edit{Start: start, End: end, New: t.New})
+	}
+	if bodies != "" {
+		n := len(c.run.Text)
+		meant.command(c.run, shell.TextEdit{Start: n, End: n, New: "\n" + strings.TrimSuffix(bodies, "\n")})
 	}
 	switch last := len(out) - 1; {
 	case bodies == "":
@@ -1042,8 +1055,14 @@ func (c *changedRun) edits(in *dockerfile.Instruction) ([]edit.Edit, string) {
 	if len(c.flags) > 0 {
 		out = append(out, in.AddFlags(c.flags...))
 	}
+	if reason := meant.mount(in, c.flags...); reason != "" {
+		return nil, reason
+	}
 	for _, flag := range c.unmount {
 		out = append(out, in.DropFlag(flag))
+		if reason := meant.unmount(in, flag.Text); reason != "" {
+			return nil, reason
+		}
 	}
 	return out, ""
 }

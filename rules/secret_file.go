@@ -12,6 +12,8 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+	"github.com/unbake-dev/unbake/rewrite/proof"
+	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
 // secretFile mounts files that a COPY or ADD put into a layer.
@@ -104,16 +106,17 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	}
 	file := path.Join(context, c.Source)
 
-	companions, gone, reason := withoutCompanions(p.File, s)
+	meant := intentOf(p.File)
+	companions, gone, reason := withoutCompanions(s, meant)
 	if reason != "" {
 		return nil, reason
 	}
-	edits, reason := mountsOf(p, s, gone)
+	edits, reason := mountsOf(p, s, gone, meant)
 	if reason != "" {
 		return nil, reason
 	}
 	edits = append(edits, companions...)
-	removed, reason := withoutSource(p.File, s)
+	removed, reason := withoutSource(p.File, s, meant)
 	if reason != "" {
 		return nil, reason
 	}
@@ -140,7 +143,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 			}
 		}
 	}
-	also, builders, _, reason := alongside(p, s, others)
+	also, alsoMeant, builders, _, reason := alongside(p, s, others)
 	if reason != "" {
 		return nil, reason
 	}
@@ -160,6 +163,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		Safety:  rewrite.Safe,
 		Changes: changes,
 		Passes:  []rewrite.Passed{{ID: s.ID, File: file}},
+		Intents: append(meant.list(), alsoMeant...),
 	}
 	if c.Passed {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
@@ -208,7 +212,7 @@ func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, 
 
 // mountsOf returns the edits that mount the file on its readers, but for those that are
 // gone.
-func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction) ([]edit.Edit, string) {
+func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction, meant *intent) ([]edit.Edit, string) {
 	c := s.Copied
 	readers := slices.DeleteFunc(slices.Clone(s.Readers), func(r flow.Reader) bool { return slices.Contains(gone, r.In) })
 	if !path.IsAbs(c.Target) {
@@ -250,7 +254,11 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction) (
 		}) {
 			return nil, fmt.Sprintf("line %d: a bind mount covers the place of the file", r.In.Line)
 		}
-		edits = append(edits, r.In.AddFlags(flag+rights+",required=true"))
+		flag += rights + ",required=true"
+		edits = append(edits, r.In.AddFlags(flag))
+		if reason := meant.mount(r.In, flag); reason != "" {
+			return nil, reason
+		}
 	}
 	for _, c := range c.Moves {
 		start, end, ok := c.Run.Source(c.Command.Start, c.Command.Start+len("mv"))
@@ -258,6 +266,7 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction) (
 			return nil, fmt.Sprintf("line %d: mv moves it, which a mount does not let it", c.In.Line)
 		}
 		edits = append(edits, edit.Edit{Start: start, End: end, New: "cp"})
+		meant.command(c.Run, shell.TextEdit{Start: c.Command.Start, End: c.Command.Start + len("mv"), New: "cp"})
 	}
 	return edits, ""
 }
@@ -334,7 +343,7 @@ type removal struct {
 
 // withoutSource takes the file out of its COPYs. A folder that only the COPY made is
 // made by a RUN in its place.
-func withoutSource(f *dockerfile.File, s *flow.Secret) (removal, string) {
+func withoutSource(f *dockerfile.File, s *flow.Secret, meant *intent) (removal, string) {
 	var out removal
 	for _, o := range s.Origins {
 		words, ok := o.In.Paths()
@@ -347,10 +356,12 @@ func withoutSource(f *dockerfile.File, s *flow.Secret) (removal, string) {
 				return out, fmt.Sprintf("line %d: the source cannot be taken out of the list", o.In.Line)
 			}
 			out.edits = append(out.edits, edits...)
+			meant.Copies = append(meant.Copies, proof.Source{Instruction: o.In.Index, Path: o.Path.Text})
 			continue
 		}
 		if s.Copied.Made {
 			out.whole = append(out.whole, o.In)
+			meant.gone(o.In)
 			continue
 		}
 		user := flow.User(o.In)
@@ -359,6 +370,7 @@ func withoutSource(f *dockerfile.File, s *flow.Secret) (removal, string) {
 		}
 		start, end := o.In.Start, o.In.End
 		out.edits = append(out.edits, edit.Edit{Start: start, End: start + len(strings.TrimRight(string(f.Src[start:end]), "\r\n")), New: keyword(o.In, "RUN") + " mkdir -p " + s.Copied.Dir})
+		meant.Folders = append(meant.Folders, proof.Folder{Instruction: o.In.Index, Command: "mkdir -p " + s.Copied.Dir})
 	}
 	return out, ""
 }

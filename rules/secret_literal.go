@@ -9,6 +9,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/proof"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
@@ -165,6 +166,7 @@ func (m *move) substitute() string {
 		if !ok {
 			return fmt.Sprintf("line %d: the shell does not read the text there as it is written, or would not read a variable in its place", r.In.Line)
 		}
+		m.intent.command(r, edits...)
 		for _, e := range edits {
 			start, end, ok := r.Source(e.Start, e.End)
 			if !ok || end-start != e.End-e.Start {
@@ -213,7 +215,10 @@ func moveAddress(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	}
 	var edits []edit.Edit
 	var lines []string
+	meant := intentOf(p.File)
+	meant.Values = []proof.Value{proof.NewValue(s.Value.Reveal())}
 	for _, o := range s.Origins {
+		meant.Addresses = append(meant.Addresses, proof.Address{Instruction: o.In.Index})
 		src := p.File.Src
 		start, end := bytes.LastIndex(src[:o.At.Start], []byte("//"))+2, bytes.IndexByte(src[o.At.End:], '@')
 		if start < 2 || end < 0 {
@@ -234,5 +239,6 @@ func moveAddress(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		Changes: changes,
 		Passes:  []rewrite.Passed{{ID: s.ID, File: pl.file}},
 		Rotate:  []string{s.Name},
+		Intents: meant.list(),
 	}, ""
 }

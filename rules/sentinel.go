@@ -7,6 +7,7 @@ import (
 
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
@@ -59,7 +60,9 @@ func (m *move) keepDefault(r flow.Reader) string {
 			if !ok || end-start != u.End-u.Start {
 				return fmt.Sprintf("line %d: the variable stands across a line continuation", r.In.Line)
 			}
-			m.edits = append(m.edits, edit.Edit{Start: start, End: end, New: "${" + n + ":-" + m.def + "}"})
+			kept := "${" + n + ":-" + m.def + "}"
+			m.edits = append(m.edits, edit.Edit{Start: start, End: end, New: kept})
+			m.intent.command(r.Run, shell.TextEdit{Start: u.Start, End: u.End, New: kept})
 		}
 	}
 	return ""

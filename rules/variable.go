@@ -10,6 +10,8 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/proof"
+	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
@@ -22,6 +24,7 @@ type move struct {
 	def      string // a sentinel default that readers keep: ${T:-none}
 	env      bool   // the frontend knows env=
 	edits    []edit.Edit
+	intent   *intent
 	needs    []string
 	safety   rewrite.Safety
 }
@@ -54,7 +57,7 @@ func pointAt(s *flow.Secret) (start, end int) {
 // moveVariable returns the fix that takes a variable out of the image, or the reason
 // why no edit is certainly right.
 func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
-	m := &move{p: p, s: s, id: s.ID, safety: rewrite.Safe}
+	m := &move{p: p, s: s, id: s.ID, safety: rewrite.Safe, intent: intentOf(p.File)}
 	if reason := m.refuse(); reason != "" {
 		return nil, reason
 	}
@@ -70,6 +73,9 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		changes = append(changes, pl.changes...)
 		m.required = !s.Given
 		fix.Rotate = []string{s.Name}
+		if s.Verdict == detect.Exposed {
+			m.intent.Values = append(m.intent.Values, proof.NewValue(s.Value.Reveal()))
+		}
 	}
 	id := m.id
 	if len(s.Readers) == 0 {
@@ -101,6 +107,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, why
 	}
 	fix.Changes = changes
+	fix.Intents = m.intent.list()
 	fix.Title = m.title()
 	fix.Safety = m.review()
 	fix.Needs = strings.Join(m.needs, "; ")
@@ -226,6 +233,7 @@ func (m *move) mount(r flow.Reader) string {
 			return fmt.Sprintf("line %d: there is no place to read the secret from a file", in.Line)
 		}
 		m.edits = append(m.edits, edit.Edit{Start: at, End: at, New: text})
+		m.intent.command(r.Run, shell.TextEdit{Start: offset, End: offset, New: text})
 	}
 	if m.def != "" {
 		if reason := m.keepDefault(r); reason != "" {
@@ -235,7 +243,7 @@ func (m *move) mount(r flow.Reader) string {
 	if len(flags) > 0 {
 		m.edits = append(m.edits, in.AddFlags(flags...))
 	}
-	return ""
+	return m.intent.mount(in, flags...)
 }
 
 // migrated reports whether a mount gives the RUN the variable already: as it is, or as
@@ -293,8 +301,14 @@ func (m *move) remove() string {
 			return fmt.Sprintf("line %d: the words beside it hang on their white space", in.Line)
 		}
 		m.edits = append(m.edits, edits...)
+		for _, w := range byIn[in] {
+			name, _, _ := strings.Cut(w.Text, "=")
+			m.intent.Variables = append(m.intent.Variables, proof.Variable{Instruction: in.Index, Name: name})
+		}
 	}
 	m.edits = append(m.edits, m.p.File.Delete(whole...)...)
+	m.intent.gone(whole...)
+	m.intent.Secrets = names(m.s)
 	return m.substitute()
 }
 
