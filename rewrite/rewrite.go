@@ -49,6 +49,7 @@ type Plan struct {
 	Results []Result
 	Errors  []error // files that could not be read or parsed; a *dockerfile.ParseError has a place
 	Files   int     // Dockerfiles that were looked at
+	Made    []*Fix  // the fixes that are part of the plan, in the order in which they are made
 
 	ws    *Workspace
 	masks *masks
@@ -109,6 +110,9 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 		withdrawn[key] = fmt.Sprintf("the fix was withdrawn (%v); report this", why)
 	}
 	ws, last, fixed := made.ws, made.last, made.fixed
+	for _, s := range made.steps {
+		plan.Made = append(plan.Made, s.fix)
+	}
 	plan.ws = ws
 	plan.leftovers(first, fixed)
 	for i, p := range paths {

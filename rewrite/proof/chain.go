@@ -50,19 +50,15 @@ func (c *Compiled) parents() []*dockerfile.Stage {
 }
 
 // sequences returns for each stage the instructions that its build runs, oldest first:
-// those of the stage that it builds on, what that one wraps in ONBUILD, its own.
+// those of the stage that it builds on, what that one wraps in ONBUILD, its own. Behind
+// the stages come the children, which have none of their own.
 func (c *Compiled) sequences() [][]*dockerfile.Instruction {
 	parents := c.parents()
 	out := make([][]*dockerfile.Instruction, len(c.file.Stages))
 	for i, s := range c.file.Stages {
 		var all []*dockerfile.Instruction
 		if p := parents[i]; p != nil {
-			all = slices.Clone(out[p.Index])
-			for _, in := range p.Instructions {
-				if in.OnBuild {
-					all = append(all, in)
-				}
-			}
+			all = append(slices.Clone(out[p.Index]), triggers(p)...)
 		}
 		for _, in := range s.Instructions {
 			if !in.OnBuild && in.Name != "from" {
@@ -71,7 +67,15 @@ func (c *Compiled) sequences() [][]*dockerfile.Instruction {
 		}
 		out[i] = all
 	}
+	for _, i := range c.children {
+		out = append(out, append(slices.Clone(out[i]), triggers(c.file.Stages[i])...))
+	}
 	return out
+}
+
+// triggers are the instructions that a stage wraps in ONBUILD.
+func triggers(s *dockerfile.Stage) []*dockerfile.Instruction {
+	return slices.DeleteFunc(slices.Clone(s.Instructions), func(in *dockerfile.Instruction) bool { return !in.OnBuild })
 }
 
 // chain returns the ops of a stage, oldest first, each with its instruction. base is the

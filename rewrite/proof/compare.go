@@ -345,7 +345,10 @@ func (c *comparison) files(e *entry, old, now *stage, a, b *pb.Op, x, y *pb.File
 			continue
 		}
 		from, to := a.Inputs[p.SecondaryInput].Digest, b.Inputs[q.SecondaryInput].Digest
-		if e.address && sameAddress(old.ops[from], now.ops[to]) {
+		if e.address && withUser(old.ops[from]) {
+			if !sameAddress(old.ops[from], now.ops[to]) {
+				return fail("would take it from somewhere else, or still with its password")
+			}
 			continue
 		}
 		if !c.sameInput(old, now, from, to) {
@@ -361,6 +364,15 @@ func (c *comparison) files(e *entry, old, now *stage, a, b *pb.Op, x, y *pb.File
 // inRow reports whether an action works on what the one before it left.
 func inRow(a *pb.FileAction, i, inputs int) bool {
 	return i == 0 || a.Input == int64(inputs+i-1)
+}
+
+// withUser reports a download with a user in its address.
+func withUser(op *pb.Op) bool {
+	if op.GetSource() == nil {
+		return false
+	}
+	u, err := url.Parse(op.GetSource().Identifier)
+	return err == nil && u.User != nil
 }
 
 // sameAddress compares two downloads but for the user and password in the first address.
@@ -423,10 +435,10 @@ func alone(op *pb.Op) *pb.Op {
 // holds looks for the secrets in what the new file was compiled to.
 func (c *Compiled) holds(l *ledger) error {
 	look := func(text, what string) error {
-		for i, s := range c.stages {
+		for _, s := range c.stages {
 			for _, raw := range s.raw {
 				if bytes.Contains(raw, []byte(text)) {
-					return &Error{c.file.Stages[i].From.Line, what + " would still be in the build of the stage"}
+					return &Error{s.From.Line, what + " would still be in the build of the stage"}
 				}
 			}
 		}

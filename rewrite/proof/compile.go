@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,6 +24,7 @@ import (
 // stage is one stage of a Dockerfile, compiled as the target.
 type stage struct {
 	*dockerfile.Stage
+	child  bool              // not the stage, but an image FROM it
 	ops    map[string]*pb.Op // by digest
 	canons map[string]string // by digest, see canon
 	raw    [][]byte          // the same, as they are sent to a builder, with what they are called there
@@ -47,38 +49,54 @@ func (stub) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.O
 
 // compile compiles each stage as the target of a build: the file up to its end, since a
 // stage without a name cannot be asked for, and no stage knows of later ones.
-func compile(f *dockerfile.File, args map[string]string) (*Compiled, error) {
-	if len(f.Stages) == 0 {
+func compile(f *dockerfile.File, args map[string]string, children []int) (*Compiled, error) {
+	if len(f.Stages) == 0 || len(children) > 0 && children[len(children)-1] >= len(f.Stages) {
 		return nil, errors.New("no stage")
 	}
-	c := &Compiled{file: f, args: args, stages: make([]*stage, len(f.Stages)), warned: map[string]bool{}}
-	errs := make([]error, len(f.Stages))
+	c := &Compiled{file: f, args: args, children: children, warned: map[string]bool{}}
+	c.stages = make([]*stage, len(f.Stages)+len(children))
+	errs := make([]error, len(c.stages))
+	last := len(f.Stages) - 1
 	var wg sync.WaitGroup
-	for i, s := range f.Stages {
-		one := func() {
-			end := s.Instructions[len(s.Instructions)-1].End
-			var warned map[string]bool
-			if i == len(f.Stages)-1 {
-				end, warned = len(f.Src), c.warned
-			}
-			c.stages[i], errs[i] = target(f.Src[:end], args, warned)
-			if c.stages[i] != nil {
-				c.stages[i].Stage = s
-			}
+	for i := range c.stages {
+		if i == last {
+			continue
 		}
-		if i == len(f.Stages)-1 {
-			one() // the longest, here
-		} else {
-			wg.Go(one)
-		}
+		wg.Go(func() {
+			if i < last {
+				c.stages[i], errs[i] = target(f.Stages[i], upTo(f.Stages[i]), args, nil)
+				return
+			}
+			s := f.Stages[children[i-last-1]]
+			if c.stages[i], errs[i] = target(s, childOf(s), args, nil); errs[i] == nil {
+				c.stages[i].child = true
+			}
+		})
 	}
+	c.stages[last], errs[last] = target(f.Stages[last], f.Src, args, c.warned) // the longest, here
 	wg.Wait()
 	return c, errors.Join(errs...)
 }
 
+// upTo is the file up to the end of a stage.
+func upTo(s *dockerfile.Stage) []byte {
+	return s.File.Src[:s.Instructions[len(s.Instructions)-1].End]
+}
+
+// childOf is a file that builds on a stage.
+func childOf(s *dockerfile.Stage) []byte {
+	src, name := slices.Clone(upTo(s)), s.Name
+	if name == "" {
+		name = mark + "stage"
+		_, at := s.From.Span(len(s.From.Text)-1, len(s.From.Text))
+		src = slices.Insert(src, at, []byte(" AS "+name)...)
+	}
+	return append(src, "\nFROM "+name+"\n"...)
+}
+
 // target compiles the last stage of src. Variables that BuildKit's check for secrets names
 // are added to warned, unless it is nil.
-func target(src []byte, args map[string]string, warned map[string]bool) (*stage, error) {
+func target(of *dockerfile.Stage, src []byte, args map[string]string, warned map[string]bool) (*stage, error) {
 	caps := pb.Caps.CapSet(pb.Caps.All())
 	given := make(map[string]string, len(args))
 	for k, v := range args {
@@ -109,7 +127,7 @@ func target(src []byte, args map[string]string, warned map[string]bool) (*stage,
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{ops: make(map[string]*pb.Op, len(def.Def)), canons: map[string]string{}, image: res.Image}
+	s := &stage{Stage: of, ops: make(map[string]*pb.Op, len(def.Def)), canons: map[string]string{}, image: res.Image}
 	for i, raw := range def.Def {
 		op := new(pb.Op)
 		if err := op.UnmarshalVT(raw); err != nil {

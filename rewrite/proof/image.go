@@ -21,28 +21,28 @@ func (c *comparison) image(old, now *stage, before, after []*dockerfile.Instruct
 	if err := c.triggers(old, now); err != nil {
 		return err
 	}
-	if err := c.history(old, now, before, after, steps); err != nil {
-		return err
-	}
 	a, b := *old.image, *now.image
 	a.History, b.History = nil, nil
 	a.Config.Env, b.Config.Env = nil, nil
 	a.Config.OnBuild, b.Config.OnBuild = nil, nil
 	x, y := reflect.ValueOf(a.Config), reflect.ValueOf(b.Config)
-	for i := range x.NumField() {
-		if !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
-			return &Error{line, fmt.Sprintf("the image's %s would be another one", x.Type().Field(i).Name)}
+	for _, field := range reflect.VisibleFields(x.Type()) {
+		if !field.Anonymous && !reflect.DeepEqual(x.FieldByIndex(field.Index).Interface(), y.FieldByIndex(field.Index).Interface()) {
+			return &Error{line, fmt.Sprintf("the image's %s would be another one", field.Name)}
 		}
 	}
 	if !reflect.DeepEqual(a, b) {
 		return &Error{line, "the image's configuration would be another one"}
 	}
-	return nil
+	return c.history(old, now, before, after, steps)
 }
 
 // triggers compares the ONBUILD instructions of a stage, which stand in the configuration
-// as they are written: less the mounts that came.
+// as they are written. One that a fix changes is compared where a child runs it.
 func (c *comparison) triggers(old, now *stage) error {
+	if old.child {
+		return nil // it has run them
+	}
 	var left []*entry
 	for _, in := range old.Instructions {
 		if e := c.entries[in.Index]; in.OnBuild && !e.gone {
@@ -53,36 +53,11 @@ func (c *comparison) triggers(old, now *stage) error {
 		return &Error{old.From.Line, "there would be another number of ONBUILD"}
 	}
 	for i, e := range left {
-		if len(e.mounts)+len(e.unmounts)+len(e.passes)+len(e.variables)+len(e.copies) == 0 && e.folder == "" {
-			if !slices.Contains(old.image.Config.OnBuild, now.image.Config.OnBuild[i]) {
-				return &Error{e.Line, "ONBUILD would say something else"}
-			}
-			continue
-		}
-		if len(e.passes)+len(e.variables)+len(e.copies) > 0 || e.folder != "" || e.address {
-			continue // told apart where a stage builds on this one; the words are the fix's
-		}
-		if words(e.Instruction, nil) != words(e.now, e.mounts) {
-			return &Error{e.Line, "ONBUILD would say something else than was meant"}
+		if !e.changed() && !slices.Contains(old.image.Config.OnBuild, now.image.Config.OnBuild[i]) {
+			return &Error{e.Line, "ONBUILD would say something else"}
 		}
 	}
 	return nil
-}
-
-// words is an instruction's text without the flags of some mounts.
-func words(in *dockerfile.Instruction, less []Mount) string {
-	out := []string{in.Name}
-	less = slices.Clone(less)
-	for _, f := range in.Flags {
-		if m, err := ParseMount(f.Text); err == nil {
-			if i := slices.Index(less, m); i >= 0 {
-				less = slices.Delete(less, i, i+1)
-				continue
-			}
-		}
-		out = append(out, f.Text)
-	}
-	return strings.Join(append(out, in.ArgText()), " ")
 }
 
 // history compares what the image says that it was made by: an entry for each instruction.

@@ -116,12 +116,21 @@ func (l *ledger) matches(now *dockerfile.File) error {
 		if x.Name != e.name || x.OnBuild != e.OnBuild || (x.Stage == nil) != (e.Stage == nil) || x.Stage != nil && x.Stage.Index != e.Stage.Index {
 			return &Error{e.Line, fmt.Sprintf("%s would stand in the place of %s", strings.ToUpper(x.Name), strings.ToUpper(e.name))}
 		}
+		if e.name == "arg" && !slices.Equal(e.arguments(), arguments(x)) {
+			// A default is not seen in a build that is given a value.
+			return &Error{e.Line, "ARG would declare something else"}
+		}
 		e.now = x
 	}
 	if n := len(now.Instructions); n > len(l.left) {
 		return &Error{0, fmt.Sprintf("%s in line %d of the result was not there", strings.ToUpper(now.Instructions[len(l.left)].Name), now.Instructions[len(l.left)].Line)}
 	}
 	return nil
+}
+
+// changed reports whether the instruction stays and is another one.
+func (e *entry) changed() bool {
+	return len(e.mounts)+len(e.unmounts)+len(e.passes)+len(e.variables)+len(e.copies) > 0 || e.folder != "" || e.address
 }
 
 // command returns a command's text after all passes. Where it stands on the line of its
@@ -145,6 +154,22 @@ func (e *entry) command(text string, onLine bool) (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// arguments returns what an ARG declares, as it is written, less the variables that go.
+func (e *entry) arguments() []string {
+	return slices.DeleteFunc(arguments(e.Instruction), func(text string) bool {
+		name, _, _ := strings.Cut(text, "=")
+		return slices.Contains(e.variables, name)
+	})
+}
+
+func arguments(in *dockerfile.Instruction) []string {
+	var out []string
+	for _, p := range in.Pairs() {
+		out = append(out, p.Text)
+	}
+	return out
 }
 
 // declares returns the variables of an ARG or ENV, and those of them that go.

@@ -103,15 +103,24 @@ var ErrNotCompiled = errors.New("BuildKit's compiler does not take the file")
 type Compiled struct {
 	file   *dockerfile.File
 	args   map[string]string // what the build arguments were given
-	stages []*stage
-	warned map[string]bool // variables that BuildKit's check for secrets names
+	stages []*stage          // of the file, then the children
+	warned map[string]bool   // variables that BuildKit's check for secrets names
+
+	// Stages with ONBUILD: an image FROM each is compiled too, in which the instructions run.
+	children []int
 }
 
 // Compile compiles every stage of a Dockerfile. Build arguments without a default get
 // values that fit their use. The error is ErrNotCompiled where there are none.
 func Compile(f *dockerfile.File) (*Compiled, error) {
+	var children []int
+	for i, s := range f.Stages {
+		if len(triggers(s)) > 0 {
+			children = append(children, i)
+		}
+	}
 	for _, args := range candidates(f) {
-		if c, err := compile(f, args); err == nil {
+		if c, err := compile(f, args, children); err == nil {
 			return c, nil
 		}
 	}
@@ -130,7 +139,7 @@ func (c *Compiled) Check(now *dockerfile.File, steps []Intent) error {
 	if err := l.matches(now); err != nil {
 		return err
 	}
-	after, err := compile(now, c.args)
+	after, err := compile(now, c.args, c.children)
 	if err != nil {
 		return &Error{What: "BuildKit's compiler does not take the result"}
 	}
