@@ -12,14 +12,14 @@ const module = "github.com/unbake-dev/unbake/"
 
 // layers are the packages from the top down: each imports only what stands below it.
 var layers = []string{
-	"cmd/unbake", "rules", "rewrite", "rewrite/proof", "rewrite/flow",
+	"cmd/unbake", "rules", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/flow",
 	"compose", "rewrite/callers", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
 	"rewrite/transact", "rewrite/yamledit", "rewrite/edit",
 }
 
 // owners are the packages that third-party code belongs to.
 var owners = map[string][]string{
-	"github.com/moby/buildkit":   {"rewrite/dockerfile", "rewrite/proof"},
+	"github.com/moby/buildkit":   {"rewrite/dockerfile", "rewrite/proof", "rewrite/verify"},
 	"mvdan.cc/sh":                {"rewrite/shell"},
 	"gopkg.in/yaml.v3":           {"rewrite/yamledit"},
 	"github.com/sergi/go-diff":   {"rewrite/edit"},

@@ -103,7 +103,7 @@ func (m *making) prove() (key string, why error) {
 		}
 		for _, s := range m.steps {
 			if err := newProofs(s.from).check(path, s.to, s.meant(path)); err != nil {
-				return s.key, err
+				return s.key, m.inOldLines(path, s.from, err)
 			}
 		}
 		// Each is right, and the sum is not: none of them is certain then.
@@ -114,6 +114,16 @@ func (m *making) prove() (key string, why error) {
 		}
 	}
 	return "", nil
+}
+
+// inOldLines tells an error about a later state of a file in the lines that are on disk.
+func (m *making) inOldLines(path string, from *Workspace, err error) error {
+	old, err1 := m.proofs.parse(m.proofs.ws, path)
+	now, err2 := m.proofs.parse(from, path)
+	if err1 != nil || err2 != nil {
+		return err
+	}
+	return errors.New(lineMap(old, now)(err.Error()))
 }
 
 // meant are the intents of a fix for one file.
