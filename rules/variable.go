@@ -106,6 +106,9 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if why := linked(p.Workspace, changes); why != "" {
 		return nil, why
 	}
+	if in := m.holdsToo(); in != nil {
+		return nil, fmt.Sprintf("line %d holds the same value in another place, where it would stay: take it out there first", in.Line)
+	}
 	fix.Changes = changes
 	fix.Intents = m.intent.list()
 	fix.Title = m.title()
@@ -118,6 +121,27 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		fix.Then, fix.ThenKey, fix.ThenSure = secretWritten, flow.MountKey(id), true
 	}
 	return fix, ""
+}
+
+// holdsToo returns an instruction with the value in a place that no fix of this secret
+// touches: it would be in the image still.
+func (m *move) holdsToo() *dockerfile.Instruction {
+	if len(m.intent.Values) == 0 {
+		return nil
+	}
+	value := m.s.Value.Reveal()
+	for _, in := range m.p.File.Instructions {
+		known := 0
+		for _, o := range m.s.Origins {
+			if o.In == in && (o.Kind == flow.Literal || o.Value.Known() && o.Value.Reveal() == value) {
+				known++
+			}
+		}
+		if strings.Count(string(m.p.File.Src[in.Start:in.End]), value) > known {
+			return in
+		}
+	}
+	return nil
 }
 
 // names returns every variable that carries the secret, sorted.

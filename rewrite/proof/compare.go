@@ -409,7 +409,15 @@ func (s *stage) canon(dgst string) string {
 	}
 	h := sha256.New()
 	op := s.ops[dgst]
-	if raw, err := alone(op).MarshalVT(); err == nil {
+	own := alone(op)
+	if source := own.GetSource(); source != nil {
+		// A map has no order of its own when it is marshalled.
+		for _, k := range slices.Sorted(maps.Keys(source.Attrs)) {
+			fmt.Fprintf(h, "%q=%q\n", k, source.Attrs[k])
+		}
+		source.Attrs = nil
+	}
+	if raw, err := own.MarshalVT(); err == nil {
 		h.Write(raw)
 	}
 	for _, in := range op.GetInputs() {
