@@ -247,7 +247,9 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, u use, inside func(c 
 		run = "RUNs in lines "
 	}
 	if strings.Contains(w.File, "/.ssh/") || strings.HasPrefix(w.Kind.ID, "id_") {
-		m.needs = append(m.needs, "with an ssh agent, --mount=type=ssh in place of the key keeps it out of the build altogether")
+		if need := withAgent(lines); !slices.Contains(m.needs, need) {
+			m.needs = append(m.needs, need)
+		}
 	}
 	if u.env {
 		m.title("give it to the %s in the environment", run+strings.Join(lines, ", "))
@@ -255,6 +257,15 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, u use, inside func(c 
 		m.title("write %s only for the %s", shown(w), run+strings.Join(lines, ", "))
 	}
 	return ""
+}
+
+// withAgent is the other way to reach a host by ssh, for the RUNs in some lines.
+func withAgent(lines []string) string {
+	line := "line "
+	if len(lines) > 1 {
+		line = "lines "
+	}
+	return "an ssh agent needs no key in the build at all: --mount=type=ssh in " + line + strings.Join(lines, ", ") + " in its place, and docker build --ssh default"
 }
 
 // replaced reports whether the command stays in its place, said in another way.

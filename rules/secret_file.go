@@ -189,6 +189,15 @@ func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, 
 			lower("check that %s (line %d) needs %s", r.Program, r.In.Line, s.Name)
 		}
 	}
+	if key := strings.HasPrefix(c.Kind.ID, "id_") || strings.Contains(c.Target, "/.ssh/"); key && len(fix.Passes) > 0 {
+		var lines []string
+		for _, r := range s.Readers {
+			if line := fmt.Sprint(r.In.Line); !slices.Contains(gone, r.In) && !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+		needs = append(needs, withAgent(lines))
+	}
 	if (!c.Folder || len(fix.Passes) > 0) && (c.Stays || slices.Contains(p.File.Final().Lineage(), s.Origins[0].In.Stage)) && !buildTool(c) {
 		lower("the running container no longer has %s", c.Target)
 	}
