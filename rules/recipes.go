@@ -23,9 +23,11 @@ type respelled struct {
 	Replace string           // takes the command's place in its own RUN
 	Edits   []shell.TextEdit // the same, for who keeps the lines that the command is written on
 
-	Needs  string   // what must be known of the image for the variables to work: git 2.31
-	Unless []string // words of a reader's text with which the variables are not enough
-	Whole  bool     // the variables work only if every command of the row before the reader is said with them
+	Needs  string         // what must be known of the image for the variables to work: git 2.31
+	Unless []string       // words of a reader's text with which the variables are not enough
+	Whole  bool           // the variables work only if every command of the row before the reader is said with them
+	Beside *regexp.Regexp // what may not stand beside a command that is undone; nil: anything may
+	Does   string         // what a line with that does, for a finding
 
 	Why string // where there is no way at all: the reason, for a finding
 }
@@ -37,6 +39,8 @@ type recipe struct {
 	needs         string
 	unless        []string
 	whole         bool
+	beside        *regexp.Regexp
+	does          string // what that does
 	why           string // there is no way
 }
 
@@ -60,6 +64,9 @@ var recipes = sync.OnceValue(func() map[string]recipe {
 		r := recipe{env: strings.Fields(f[1]), undo: f[2], replace: f[3], needs: f[4], unless: strings.Fields(f[5])}
 		if i := slices.Index(r.unless, "whole"); i >= 0 {
 			r.whole, r.unless = true, slices.Delete(r.unless, i, i+1)
+		}
+		if len(f) > 6 {
+			r.beside, r.does = regexp.MustCompile(f[6]), f[7]
 		}
 		out[f[0]] = r
 	}
@@ -85,8 +92,9 @@ func respell(k flow.Kept, c *shell.Command) (sp respelled, ok bool) {
 	if env, ok := t.env(r.env); ok && !sudo && !k.Partial {
 		sp.Env, sp.Needs, sp.Unless, sp.Whole = env, r.needs, r.unless, r.whole
 	}
-	if undo, ok := t.shell(r.undo); ok && !(sudo && strings.Contains(undo, " && ")) {
-		sp.Undo = undo
+	// Of several commands only the first would be sudo's, and the home folder is this user's.
+	if undo, ok := t.shell(r.undo); ok && !(sudo && (strings.Contains(undo, " && ") || strings.Contains(undo, "$HOME"))) {
+		sp.Undo, sp.Beside, sp.Does = undo, r.beside, r.does
 	}
 	if edits, ok := t.replace(r.replace); ok && (sp.Env != nil || !strings.HasPrefix(r.replace, "drop ")) {
 		sp.Edits, sp.Replace = edits, reworded(c, edits)

@@ -13,6 +13,10 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
+// wiped undoes what gcloud keeps of a key.
+const wiped = `rm -rf "${CLOUDSDK_CONFIG:=$HOME/.config/gcloud}"/credentials* "$CLOUDSDK_CONFIG"/access_tokens* "$CLOUDSDK_CONFIG"/legacy_credentials ` +
+	`"$CLOUDSDK_CONFIG"/logs ~/.gsutil/credstore ~/.gsutil/credstore2 /tmp/oauth2_client-tokencache*`
+
 // respellings are commands and what they are said as: the row of writers.tsv, then the
 // variables, what undoes the command, and what replaces it.
 var respellings = []struct{ command, want string }{
@@ -354,7 +358,13 @@ env AWS_SECRET_ACCESS_KEY="$T"`},
 env AWS_SESSION_TOKEN="$T"`},
 	{`aws configure set aws_secret_access_key $T --profile ci`, `aws-other: not certain`},
 	{`aws configure set region eu-west-1`, `aws-other: not certain`},
-	{`gcloud auth activate-service-account --key-file=/tmp/key.json`, `gcloud-auth: not certain`},
+	{`gcloud auth activate-service-account --key-file=/tmp/key.json`, "gcloud-auth\nundo " + wiped},
+	{`echo "$KEY" | gcloud -q auth activate-service-account ci@acme.iam.example.com --key-file -`, "gcloud-auth\nundo " + wiped},
+	{`gcloud auth activate-service-account --project=$P --key-file=/run/secrets/key`, "gcloud-project\nundo " + wiped},
+	{`gcloud auth activate-service-account --key-file=/key.p12 --password-file=/p`, `gcloud-auth: not certain`},
+	{`CLOUDSDK_CONFIG=/g gcloud auth activate-service-account --key-file=/key.json`, `gcloud-auth: not certain`},
+	{`sudo gcloud auth activate-service-account --key-file=/key.json`, `gcloud-auth: not certain`},
+	{`gcloud auth revoke --all`, `keeps nothing`},
 	{`az login --service-principal -u $ID -p $T --tenant $TENANT`, `az-login: not certain`},
 	{`doctl auth init -t $T`, `doctl-auth
 env DIGITALOCEAN_ACCESS_TOKEN="$T"`},
@@ -655,7 +665,7 @@ func TestRecipesJoin(t *testing.T) {
 		if line[0] == '#' {
 			continue
 		}
-		if f[1] == "none" && len(f) == 3 && len(f[2]) > 10 || f[1] != "none" && len(f) == 6 {
+		if f[1] == "none" && len(f) == 3 && len(f[2]) > 10 || f[1] != "none" && (len(f) == 6 || len(f) == 8 && f[2] != "-") {
 			continue
 		}
 		t.Errorf("%s has %d fields", f[0], len(f))
@@ -671,15 +681,106 @@ func TestRespellConditions(t *testing.T) {
 	if sp, _ := respell(k, c); sp.Needs != "git 2.31" || !slices.Contains(sp.Unless, "cargo") {
 		t.Errorf("git: %+v", sp)
 	}
-	k, c = keeper(t, "gcloud auth activate-service-account --key-file=/key.json")
+	k, c = keeper(t, "az login --service-principal -u $ID -p $T --tenant $TENANT")
 	if sp, ok := respell(k, c); ok || sp.Why == "" {
-		t.Errorf("gcloud: %+v", sp)
+		t.Errorf("az: %+v", sp)
 	}
 	// What a command sets besides the secret stays: variables cannot take its place.
 	k, c = keeper(t, "go env -w GOPRIVATE=git.example.com GOPROXY=https://u:$T@goproxy.example.com")
 	k = k.Only(func(w shell.Word) bool { return strings.Contains(w.Text, "$T") })
 	if sp, _ := respell(k, c); sp.Env != nil || sp.Undo != "go env -u GOPROXY" {
 		t.Errorf("go: %+v", sp)
+	}
+}
+
+// TestBeside puts lines beside a command that is run in each RUN and undone there, before
+// it and behind it.
+func TestBeside(t *testing.T) {
+	const login = "gcloud auth activate-service-account --key-file=/run/secrets/gcp"
+	for _, tc := range []struct {
+		options, line string
+		left          bool
+	}{
+		{"", "RUN gcloud config set project acme", false},
+		{"", "RUN gcloud config set disable_usage_reporting true && gcloud components install beta", false},
+		{"", "RUN gcloud auth revoke --all", false},
+		{"", "RUN gh auth login --with-token < /t", false},
+		{"", "ENV CLOUDSDK_CORE_PROJECT=acme CLOUDSDK_PYTHON=/usr/bin/python3", false},
+		{"", `CMD ["python3", "/app/serve.py"]`, false},
+		{" --project=acme", "RUN gcloud config set compute/zone europe-west1-b", false},
+
+		{" --project=acme", "RUN gcloud config set project other", true},
+		{" --project=acme", "RUN gcloud config set --quiet core/project other", true},
+		{" --project acme", "ENV CLOUDSDK_CORE_PROJECT=other", true},
+		{"", "RUN gcloud config set account other@acme.iam.example.com", true},
+		{"", "RUN gcloud config configurations create ci", true},
+		{"", "RUN gcloud --configuration=ci compute instances list", true},
+		{"", "RUN --mount=type=secret,id=other gcloud auth activate-service-account \\\n  --key-file=/run/secrets/other", true},
+		{"", "RUN gcloud --quiet \\\n  auth login --cred-file=/wif.json", true},
+		{"", "ENV CLOUDSDK_CONFIG=/opt/gcloud", true},
+		{"", "RUN export CLOUDSDK_CONFIG=/opt/gcloud && gcloud components list", true},
+		{"", "ENV CLOUDSDK_ACTIVE_CONFIG_NAME=ci", true},
+		{"", "RUN gcloud auth configure-docker --quiet", true},
+		{"", "RUN git config --global credential.helper gcloud.sh", true},
+		{"", "RUN gcloud container clusters get-credentials shop", true},
+		{"", "RUN gcloud source repos clone app", true},
+		{"", `ENTRYPOINT ["gsutil", "-m", "rsync", "gs://acme", "/data"]`, true},
+		{"", "CMD exec bq shell", true},
+		{"", "HEALTHCHECK CMD gcloud auth list", true},
+	} {
+		for _, lines := range []string{tc.line + "\nRUN --mount=type=secret,id=gcp " + login + tc.options, "RUN --mount=type=secret,id=gcp " + login + tc.options + "\n" + tc.line} {
+			file := "# syntax=docker/dockerfile:1\nFROM google/cloud-sdk:slim AS get\n" + lines + "\nRUN gsutil cp gs://acme/model.bin /model.bin\n\nFROM scratch\nCOPY --from=get /model.bin /\n"
+			after := fixed(t, map[string]string{"Dockerfile": file})["Dockerfile"]
+			if left := !strings.Contains(after, wiped); left != tc.left {
+				t.Errorf("left alone: %v, want %v\n%s", left, tc.left, after)
+			}
+		}
+	}
+	// The same login in several RUNs is one account; the same words for another secret are another.
+	again := func(id string) string {
+		return "# syntax=docker/dockerfile:1\nFROM google/cloud-sdk:slim AS get\nRUN --mount=type=secret,id=gcp,target=/key " + strings.Replace(login, "/run/secrets/gcp", "/key", 1) + " && gsutil cp gs://acme/a /a\n" +
+			"RUN --mount=type=secret,id=" + id + ",target=/key " + strings.Replace(login, "/run/secrets/gcp", "/key", 1) + " && gsutil cp gs://acme/b /b\nFROM scratch\nCOPY --from=get /a /b /\n"
+	}
+	for id, want := range map[string]int{"gcp": 2, "other": 0} {
+		if after := fixed(t, map[string]string{"Dockerfile": again(id)})["Dockerfile"]; strings.Count(after, wiped) != want {
+			t.Errorf("again, %d wanted:\n%s", want, after)
+		}
+	}
+	// Another stage has accounts of its own.
+	apart := "# syntax=docker/dockerfile:1\nFROM google/cloud-sdk:slim AS a\nRUN --mount=type=secret,id=gcp " + login + " && gsutil cp gs://acme/a /a\n" +
+		"FROM google/cloud-sdk:slim AS b\nRUN --mount=type=secret,id=gcp " + login + " && gsutil cp gs://acme/b /b\nFROM scratch\nCOPY --from=a /a /\nCOPY --from=b /b /\n"
+	if after := fixed(t, map[string]string{"Dockerfile": apart})["Dockerfile"]; strings.Count(after, wiped) != 2 {
+		t.Errorf("two stages:\n%s", after)
+	}
+}
+
+// TestHanded has a key in a file that the RUN of the login makes, and a reader in another
+// RUN: all that names the file goes along, or nothing does.
+func TestHanded(t *testing.T) {
+	const write, login = `echo "$GCP_KEY" > /tmp/key.json`, "gcloud auth activate-service-account --key-file=/tmp/key.json"
+	for _, tc := range []struct {
+		run  string
+		left bool
+	}{
+		{write + " && " + login + " && rm /tmp/key.json", false},
+		{write + " && chmod 600 /tmp/key.json && chown root /tmp/key.json && " + login + " && rm -f /tmp/key.json", false},
+		{`echo "$GCP_KEY" | base64 -d > /tmp/key.json && ` + login + " && rm -f /tmp/key.json", false},
+		{"apt-get update && " + write + " && " + login + " && rm -f /tmp/key.json && apt-get clean", false},
+		{write + " && " + login, true},
+		{write + " && " + login + " && rm -f /tmp/key.json /tmp/other", true},
+		{"touch /tmp/key.json && " + write + " && " + login + " && rm -f /tmp/key.json", true},
+		{write + " && cat /tmp/key.json && " + login + " && rm -f /tmp/key.json", true},
+		{write + " && " + login + " && rm -f /tmp/key.json && test ! -e /tmp/key.json", true},
+		{"export GOOGLE_APPLICATION_CREDENTIALS=/tmp/key.json && " + write + " && " + login + " && rm -f /tmp/key.json", true},
+		{`echo "$GCP_KEY" > key.json && gcloud auth activate-service-account --key-file=key.json && rm -f key.json`, true},
+		{`f=/tmp/key.json && echo "$GCP_KEY" > /tmp/key.json && gcloud auth activate-service-account --key-file=$f && rm -f /tmp/key.json`, true},
+	} {
+		file := "FROM google/cloud-sdk:slim AS get\nARG GCP_KEY\nRUN " + tc.run + "\nRUN gsutil cp gs://acme/model.bin /model.bin\n\nFROM scratch\nCOPY --from=get /model.bin /\n"
+		after := fixed(t, map[string]string{"Dockerfile": file})["Dockerfile"]
+		last := after[strings.LastIndex(after[:strings.Index(after, "FROM scratch")], "RUN "):]
+		if tc.left && after != file || !tc.left && (strings.Count(after, login) != 1 || !strings.Contains(last, login) || strings.Count(after, "key.json") != strings.Count(last, "key.json") || !strings.Contains(last, wiped)) {
+			t.Errorf("left alone: %v wanted\n%s", tc.left, after)
+		}
 	}
 }
 

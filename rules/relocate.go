@@ -560,6 +560,9 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	if !ok {
 		return fmt.Sprintf("line %d: %s, and there is no other way to say it that is certain", v.In.Line, v.What)
 	}
+	if why := sp.alone(v, m.s); why != "" {
+		return fmt.Sprintf("line %d: %s, and %s", v.In.Line, v.What, why)
+	}
 	one := *w
 	one.Writes = []flow.Write{v}
 	env := len(sp.Env) > 0
@@ -634,6 +637,13 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 			return fmt.Sprintf("line %d: %s cannot be taken out of its RUN with certainty", v.In.Line, v.Command.Program)
 		}
 	}
+	before := []string{text}
+	if !only && v.Kept.Handed != nil {
+		var reason string
+		if before, reason = m.handed(w, v, text); reason != "" {
+			return reason
+		}
+	}
 	// A command under a condition is replaced, and undone, under that condition.
 	instead := func(by string) (string, bool) {
 		for _, cond := range []string{"if ", "[ ", "test ", "[[ "} {
@@ -690,7 +700,7 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	if undo == sudo(v.Command)+sp.Undo {
 		undoing = strings.Split(undo, " && ")
 	}
-	return m.readers(&one, v.Run, use{before: []string{text}, after: undoing}, func(c *changedRun, after []string) string {
+	return m.readers(&one, v.Run, use{before: before, after: undoing}, func(c *changedRun, after []string) string {
 		c.undo(after...)
 		return ""
 	})

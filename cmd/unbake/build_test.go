@@ -98,6 +98,9 @@ type buildCase struct {
 	base   *baseImage // what every FROM gets
 	server *registry  // nil: nobody to ask
 
+	agent string // a Dockerfile that takes an ssh agent in place of the secret
+	key   string // the private key that the agent has
+
 	input, want map[string]string
 	modes       map[string]fs.FileMode
 }
@@ -208,6 +211,9 @@ func (c *buildCase) directive(line string) error {
 			return errors.New("without what? same, or nothing")
 		}
 		return nil
+	case "agent":
+		c.agent = first
+		return need(1)
 	case "without-fails":
 		c.without = "fails"
 		return nil
@@ -391,6 +397,35 @@ func (c *buildCase) prove(ctx context.Context, b *buildkit, dir, before, after s
 		}
 		if !inOld {
 			problem("canary %d is not in the old image: the case proves nothing", i+1)
+		}
+	}
+	if c.agent != "" {
+		r := request{dir: new.dir, dockerfile: filepath.Join(before, c.agent), buildArgs: c.buildArgs}
+		stop, err := c.startAgent(&r, dir)
+		if err != nil {
+			return nil, err
+		}
+		defer stop()
+		images, err := build("agent", r)
+		if err != nil {
+			problem("with an agent it does not build: %v", err)
+			return problems, nil
+		}
+		shown := c.server.took()
+		for _, name := range slices.Sorted(maps.Keys(images)) {
+			c.compareFiles(problem, "with an agent, "+name, newImages[name], images[name], map[string]bool{})
+			for i, canary := range c.canaries {
+				for _, place := range images[name].holds(canary) {
+					problem("canary %d is in the image that is built with an agent, %s: %s", i+1, name, place)
+				}
+				if !shown[canary] {
+					problem("canary %d: the server was not shown it by way of the agent", i+1)
+				}
+			}
+		}
+		r.agent = ""
+		if _, err := build("no-agent", r); err == nil {
+			problem("without an agent it builds, and must not")
 		}
 	}
 	if c.without == "" {

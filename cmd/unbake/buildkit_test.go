@@ -191,6 +191,7 @@ type request struct {
 	stage      string // the stage to build; "" is the last
 	buildArgs  []string
 	secrets    []string          // as in --secret
+	agent      string            // the socket of an ssh agent, as in --ssh default=PATH
 	env        map[string]string // of the client, where --secret id=NAME finds NAME
 	from       source            // what every FROM of an image means
 	hosts      string            // of which address NAME=ADDRESS,… are names
@@ -272,6 +273,9 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 	}
 	for _, secret := range r.secrets {
 		args = append(args, "--secret", secret)
+	}
+	if r.agent != "" {
+		args = append(args, "--ssh", "default="+r.agent)
 	}
 	client := exec.CommandContext(ctx, b.buildctl, args...)
 	client.Env = os.Environ()

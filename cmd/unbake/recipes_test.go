@@ -67,6 +67,7 @@ func runRecipes(t *testing.T, root, cases string, cannot func(string, ...any)) {
 			var private string
 			private, public = newKey(t)
 			c.replace(sshKey, private)
+			c.key = private
 		}
 		c.server = &registry{canaries: c.canaries, repositories: repositories}
 		b.serve(t, ca, c.server)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // sshKey is the mark in a case for a private key. The key is made when the case runs: none is kept in the project.
@@ -57,6 +58,42 @@ func (c *buildCase) mentions(mark string) bool {
 		}
 	}
 	return false
+}
+
+// startAgent gives a build an ssh agent of its own, which has the case's key and nothing else.
+func (c *buildCase) startAgent(r *request, dir string) (stop func(), err error) {
+	if c.key == "" {
+		return nil, errors.New("an agent wants a case with a key")
+	}
+	r.agent = filepath.Join(dir, "agent.sock")
+	agent := exec.Command("ssh-agent", "-D", "-a", r.agent)
+	if err := agent.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		agent.Process.Kill()
+		agent.Wait()
+	}
+	add := func() error {
+		add := exec.Command("ssh-add", "-q", "-")
+		add.Env = append(os.Environ(), "SSH_AUTH_SOCK="+r.agent)
+		add.Stdin = strings.NewReader(c.key + "\n")
+		if out, err := add.CombinedOutput(); err != nil {
+			return fmt.Errorf("ssh-add: %w\n%s", err, out)
+		}
+		return nil
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err = os.Stat(r.agent); err == nil {
+			if err = add(); err == nil {
+				return stop, nil
+			}
+		}
+		if time.Now().After(deadline) {
+			stop()
+			return nil, err
+		}
+	}
 }
 
 // sshServer is a folder with the sshd and the git of a root file system, which run with that folder as their root: the

@@ -64,6 +64,7 @@ func (a *analysis) mount(s *Secret, in *dockerfile.Instruction, m dockerfile.Mou
 			return plain(w) != "" && a.absolute(in, c, plain(w)) == file
 		})))
 		via(file, a.swept(r, file))
+		via(file, r.unnamed(0))
 	}
 	for _, w := range found {
 		// That a program may keep what it is given is no finding in a file that somebody migrated.

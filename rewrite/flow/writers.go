@@ -29,6 +29,7 @@ type Kept struct {
 	Readers []programSpec         // programs that read it from there
 	Certain bool                  // every word of the command is understood
 	Partial bool                  // the command sets other pairs too, see Only
+	Handed  *Handed               // the file that it is given the secret in, if its own RUN makes that
 }
 
 // Holds reports whether a span of the script stands in a word that the command keeps: a

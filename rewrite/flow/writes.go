@@ -229,6 +229,9 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		if k.Row == "npm-config" || k.Row == "pnpm-config" {
 			clean = clean && r.withoutLogs(c) // npm writes its arguments to a log too, from 8.1 on
 		}
+		if k.gcloud() {
+			clean = clean && r.withoutGsutil(k, c)
+		}
 		if !clean {
 			add(Write{What: k.What, Command: c, How: Configures, Kept: &k})
 		}
@@ -344,9 +347,14 @@ func (r *Run) onward(c *shell.Command, file string, add func(Write)) {
 			uses = append(uses, u)
 		}
 	}
+	for _, w := range r.unnamed(c.End) {
+		add(w)
+	}
 	gone := r.removed(c, file)
 	for _, w := range r.writesOf(uses) {
-		if w.How == Configures || gone && !w.Unsure && !w.Hashed {
+		if w.How == Configures && r.hands(&w, c, file) {
+			add(w)
+		} else if w.How == Configures || gone && !w.Unsure && !w.Hashed {
 			add(Write{What: w.What, How: Elsewhere})
 		}
 	}
@@ -500,6 +508,9 @@ func (r *Run) undone(k Kept, c *shell.Command) bool {
 
 // takesBack reports whether a command tells the tool to forget what another one told it to keep.
 func takesBack(k Kept, c, x *shell.Command) bool {
+	if k.gcloud() {
+		return wipesGcloud(x)
+	}
 	if x.Program != c.Program {
 		return false
 	}

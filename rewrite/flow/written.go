@@ -618,7 +618,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		}
 		switch {
 		case named || cmd.sh.Path == "":
-			if k, ok := kept(cmd.sh); given && ok {
+			if k, ok := kept(cmd.sh); given && ok && !(from != nil && k.gcloud()) {
 				w.doubt(in, k.What)
 			}
 		case a.readsFile(w, in, cmd):
@@ -837,6 +837,8 @@ func configOf(program, file string) bool {
 		return strings.Contains(name, "npmrc") || strings.Contains(name, "yarnrc")
 	case "ssh", "go", "curl", "wget":
 		return false
+	case "gcloud", "gsutil", "bq":
+		return strings.Contains(file, "/.config/gcloud/")
 	}
 	return !strings.Contains(file, "/.ssh/") && !strings.HasPrefix(name, ".env")
 }

@@ -54,7 +54,7 @@ func number(n int) string { return fmt.Sprintf("1%03o", n%512) }
 
 // fitting is a value for an argument, after what it is used for.
 func fitting(f *dockerfile.File, name string, n int) string {
-	word := fmt.Sprintf("%s%d", mark, n)
+	word := fmt.Sprintf("%s%dz", mark, n) // no value is the beginning of another
 	for _, in := range f.Instructions {
 		uses := func(text string) bool { return variableIn(text, name) }
 		switch in.Name {

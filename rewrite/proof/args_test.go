@@ -10,10 +10,10 @@ import (
 // TestFitting compiles files that take values of one kind only.
 func TestFitting(t *testing.T) {
 	for name, c := range map[string]struct{ src, arg, want string }{
-		"a word":                            {"FROM a\nARG X\nRUN echo $X", "X", "unbake-proof-1"},
-		"an image":                          {"ARG X\nFROM $X", "X", "unbake-proof-1"},
-		"a tag":                             {"ARG X\nFROM a:${X}", "X", "unbake-proof-1"},
-		"a registry":                        {"ARG X\nFROM ${X}/shop/base:1", "X", "unbake-proof-1"},
+		"a word":                            {"FROM a\nARG X\nRUN echo $X", "X", "unbake-proof-1z"},
+		"an image":                          {"ARG X\nFROM $X", "X", "unbake-proof-1z"},
+		"a tag":                             {"ARG X\nFROM a:${X}", "X", "unbake-proof-1z"},
+		"a registry":                        {"ARG X\nFROM ${X}/shop/base:1", "X", "unbake-proof-1z"},
 		"a stage":                           {"ARG V\nFROM a AS base-slim\nENV A=1\nFROM base-${V}", "V", "slim"},
 		"a platform":                        {"ARG P\nFROM --platform=$P a", "P", "linux/amd64"},
 		"a user's number":                   {"FROM a\nARG U\nRUN --mount=type=secret,id=x,uid=${U} true", "U", "1001"},
@@ -24,7 +24,8 @@ func TestFitting(t *testing.T) {
 		"a checksum":                        {"FROM a\nARG S\nADD --checksum=$S https://files.example.com/x /x", "S", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
 		"a default elsewhere":               {"ARG V=1\nFROM a:$V\nARG V\nRUN echo $V", "V", ""},
 		"predefined":                        {"FROM a\nARG TARGETARCH\nRUN echo $TARGETARCH", "TARGETARCH", ""},
-		"a name that begins with another's": {"FROM a\nARG X\nARG XPORT\nEXPOSE $XPORT", "X", "unbake-proof-1"},
+		"many":                              {"FROM a\nARG A B C D E F G H I J\nRUN echo $J", "J", "unbake-proof-10z"},
+		"a name that begins with another's": {"FROM a\nARG X\nARG XPORT\nEXPOSE $XPORT", "X", "unbake-proof-1z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := dockerfile.Parse("Dockerfile", []byte(c.src+"\n"))
