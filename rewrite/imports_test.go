@@ -12,7 +12,7 @@ const module = "github.com/unbake-dev/unbake/"
 
 // layers are the packages from the top down: each imports only what stands below it.
 var layers = []string{
-	"cmd/unbake", "rules", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/flow",
+	"cmd/unbake", "rules", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/audit", "rewrite/image/imagetest", "rewrite/image", "rewrite/flow",
 	"compose", "rewrite/callers", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
 	"rewrite/transact", "rewrite/yamledit", "rewrite/edit",
 }
@@ -26,6 +26,8 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":     {"cmd/unbake"},
 	"github.com/moby/patternmat": {"rewrite/ignorefile"},
 	"golang.org/x/term":          {"cmd/unbake"},
+	"github.com/google/go-conta": {"rewrite/image", "rewrite/image/imagetest"},
+	"github.com/klauspost":       {"rewrite/image"},
 }
 
 // TestImports holds the shape of the design: imports go down only, third-party code has

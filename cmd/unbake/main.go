@@ -1,7 +1,7 @@
 // Command unbake takes secrets out of container images: it rewrites Dockerfiles so that
 // they become secret mounts, with the compose files and ignore files that belong to them.
 // It leans on package rewrite for everything; here are flags, streams and exit codes. It
-// never builds an image and never asks a network.
+// never builds an image and never asks a network, but for verify, which is there for that.
 package main
 
 import (
@@ -47,7 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)
-	root.AddCommand(fixCommand(), checkCommand(), explainCommand())
+	root.AddCommand(fixCommand(), checkCommand(), explainCommand(), verifyCommand(), auditCommand())
 	err := root.Execute()
 	var code exitCode
 	var in *inputError

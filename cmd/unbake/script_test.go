@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 //	json                   stdout is one JSON value
 //	long FILE BYTES        append a line of x to a file
 //	quoted FILE TEXT       write a file whose text is Go-quoted
+//	image FILE FORM TEXT   write a container image, see writeImage
 //
 // and $DEMO is the demo project.
 func TestScript(t *testing.T) {
@@ -60,6 +61,7 @@ func TestScript(t *testing.T) {
 			"json":   isJSON,
 			"long":   long,
 			"quoted": quoted,
+			"image":  writeImage,
 		},
 	})
 }
