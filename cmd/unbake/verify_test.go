@@ -20,6 +20,8 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	contentlocal "github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/moby/buildkit/session"
+	sessioncontent "github.com/moby/buildkit/session/content"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -541,7 +543,7 @@ func (s source) options(t *testing.T) verify.Options {
 	}
 	return verify.Options{
 		FrontendOpts: map[string]string{"cmdline": "none"}, // "# syntax" names an image: the daemon's own frontend is used
-		OCIStores:    map[string]content.Store{"base": store},
+		Session:      []session.Attachable{sessioncontent.NewAttachable(map[string]content.Store{"oci:base": store})},
 		SourcePolicy: &spb.Policy{Rules: []*spb.Rule{{
 			Action:   spb.PolicyAction_CONVERT,
 			Selector: &spb.Selector{Identifier: "docker-image://*", MatchType: spb.MatchType_WILDCARD},

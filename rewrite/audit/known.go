@@ -25,8 +25,8 @@ type Known struct {
 }
 
 const (
-	leastKnown = 6        // bytes: anything shorter is found by chance
-	mostKnown  = 16 << 10 // bytes
+	leastKnown = 6       // bytes: anything shorter is found by chance
+	mostKnown  = 8 << 10 // bytes: as JSON or a URL has it, it must fit the overlap of two windows
 )
 
 var (
@@ -39,8 +39,8 @@ var (
 //	NAME=value                  the value as it is, or in quotes, which are no part of it
 //	NAME=sha256:HEX:LENGTH      its hash and its length in bytes: the value is nowhere
 //
-// with blank lines and lines that begin with # between them; or the whole file is one
-// value: a single line that has no NAME=, or a PEM block. It then goes by the file's name.
+// with blank lines and lines that begin with # between them; or no line is of this form, or
+// the first begins a PEM block, and the whole file is one value. It goes by the file's name.
 // Values of fewer than 6 bytes are left out: notes say so. Neither errors nor notes hold a
 // value.
 func ReadKnown(file string, data []byte) (known []*Known, notes []string, err error) {
@@ -93,17 +93,24 @@ func ReadKnown(file string, data []byte) (known []*Known, notes []string, err er
 	return known, notes, nil
 }
 
-// whole says whether a file is one value. What only looks like NAME=, because base64 ends
-// in signs, is a value too: its beginning is no name to be printed.
+// whole says whether a file is one value: it has no line NAME=value. What only looks like
+// one, because base64 ends in signs, is a value too: its beginning is no name to be told.
 func whole(text string) bool {
 	if strings.HasPrefix(text, "-----BEGIN ") {
 		return true
 	}
-	if text == "" || strings.Contains(text, "\n") || text[0] == '#' {
-		return false
+	some := false
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		some = true
+		if m := knownName().FindStringSubmatch(line); m != nil && (m[2] == "" || strings.Trim(m[2], "=") != "") {
+			return false
+		}
 	}
-	m := knownName().FindStringSubmatch(text)
-	return m == nil || strings.Trim(m[2], "=") == "" && m[2] != ""
+	return some
 }
 
 // form is a text by which a known value can stand in a file.

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"hash/maphash"
 	"path"
 	"slices"
 	"strings"
@@ -24,15 +23,15 @@ const (
 	opaque   touch = "--" // all below the folder is removed
 )
 
-var seed = maphash.MakeSeed()
-
+// hash is FNV-1a, written out: it is wanted for every entry of every layer.
 func (t touch) hash(name string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	h.WriteString(string(t))
-	h.WriteByte(0)
-	h.WriteString(name)
-	return h.Sum64()
+	h := uint64(14695981039346656037)
+	for _, s := range [...]string{string(t), "\x00", name} {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+	}
+	return h
 }
 
 // touched says what an entry of a layer hides; folders hide nothing.

@@ -30,13 +30,6 @@ type step struct {
 type pair struct{ name, value string }
 
 var (
-	words = func() map[string]bool {
-		m := map[string]bool{}
-		for _, w := range strings.Fields("add arg cmd copy entrypoint env expose healthcheck label maintainer onbuild run shell stopsignal user volume workdir") {
-			m[w] = true
-		}
-		return m
-	}()
 	shellForm = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -[A-Za-z]+(?: pipefail| errexit| nounset)?)*? -[a-z]*c (?s:(.*))$`)
 	})
@@ -44,7 +37,15 @@ var (
 	other = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` (?:/\S*/)?(?:ba|da|a|z|k)?sh -[a-z]`) })
 )
 
-const nop = "#(nop)"
+const nop = "#(nop)" // of the builder before BuildKit: nothing is run
+
+func instruction(word string) bool {
+	switch word {
+	case "add", "arg", "cmd", "copy", "entrypoint", "env", "expose", "healthcheck", "label", "maintainer", "onbuild", "run", "shell", "stopsignal", "user", "volume", "workdir":
+		return true
+	}
+	return false
+}
 
 // readSteps reads the history of a platform.
 func readSteps(p *image.Platform) []*step {
@@ -66,7 +67,7 @@ func (s *step) read() {
 		text = strings.TrimSpace(text[i+len(nop):])
 	}
 	word, rest, _ := strings.Cut(text, " ")
-	if lower := strings.ToLower(word); words[lower] && word == strings.ToUpper(word) {
+	if lower := strings.ToLower(word); instruction(lower) && word == strings.ToUpper(word) {
 		s.word, s.rest = lower, rest
 	} else if s.legacy || text == "" {
 		s.rest = text

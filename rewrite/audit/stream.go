@@ -34,8 +34,6 @@ type kindHit struct {
 	value string // the first
 }
 
-func (h *hits) empty() bool { return len(h.known) == 0 && len(h.kinds) == 0 }
-
 func (h *hits) addKnown(k *Known, how string) {
 	for i := range h.known {
 		if h.known[i].known == k {

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/content"
-	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
@@ -25,7 +24,7 @@ type Options struct {
 	// For builders without a way to a registry.
 	FrontendOpts map[string]string // added to those of BuildKit's Dockerfile frontend
 	SourcePolicy *spb.Policy
-	OCIStores    map[string]content.Store
+	Session      []session.Attachable
 }
 
 // Step is how far a build is.
@@ -51,41 +50,38 @@ type buildError struct {
 
 func (e *buildError) Error() string { return e.cause.Error() }
 
-// build makes the image of one side in dir, a folder that builds may share: what one has exported, another does not
-// export again. The error is a *buildError where it was the build that failed.
+// build makes the image of one side in dir, a folder that builds may share. The error is a *buildError where it was the build that failed.
 func (b *Builder) build(ctx context.Context, name, dir string, j *Job, s Side, fresh bool, o Options) (*made, error) {
 	sources, err := j.sources(s)
 	if err != nil {
 		return nil, err
 	}
 	log := newBuildLog(name, j.masks(), o.Progress)
-	opt := client.SolveOpt{
-		Frontend: "dockerfile.v0",
-		FrontendAttrs: map[string]string{
+	r := request{
+		attrs: map[string]string{
 			"filename": dockerfileName,
 			"target":   j.Target,
 			// All that an attestation can hold: what is pushed with the common defaults of a pipeline.
 			"attest:provenance": "mode=max",
 		},
-		LocalMounts:    sources,
-		LocalFilterOpt: s.hide,
-		SharedKey:      j.key, // no other build's idea of what has been sent
-		Session:        []session.Attachable{secretsprovider.FromMap(s.Secrets), credentials{}},
-		SourcePolicy:   o.SourcePolicy,
-		OCIStores:      o.OCIStores,
+		sources: sources,
+		filter:  s.hide,
+		shared:  j.key, // no other build's idea of what has been sent
+		session: append([]session.Attachable{secretsprovider.FromMap(s.Secrets), credentials{}}, o.Session...),
+		policy:  o.SourcePolicy,
 	}
 	for name, value := range s.Args {
-		opt.FrontendAttrs["build-arg:"+name] = value
+		r.attrs["build-arg:"+name] = value
 	}
 	for name := range j.Contexts {
-		opt.FrontendAttrs["context:"+name] = "local:named:" + name
+		r.attrs["context:"+name] = "local:named:" + name
 	}
 	if fresh {
-		opt.FrontendAttrs["no-cache"] = ""
+		r.attrs["no-cache"] = ""
 	}
-	maps.Copy(opt.FrontendAttrs, o.FrontendOpts)
+	maps.Copy(r.attrs, o.FrontendOpts)
 
-	img, tag, err := b.export(ctx, dir, opt, log)
+	img, tag, err := b.export(ctx, dir, r, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -95,19 +91,16 @@ func (b *Builder) build(ctx context.Context, name, dir string, j *Job, s Side, f
 	return &made{img, log, tag}, nil
 }
 
-// export solves, and has the image written as an OCI layout. Docker's own builder, without containerd's image store,
+// export solves, and has the image written as an OCI archive. Docker's own builder, without containerd's image store,
 // cannot do that: then the engine is given the image, under a name that goes again, and saves it.
-func (b *Builder) export(ctx context.Context, dir string, opt client.SolveOpt, log *buildLog) (*image.Image, string, error) {
+func (b *Builder) export(ctx context.Context, dir string, r request, log *buildLog) (*image.Image, string, error) {
 	if !b.engine {
-		opt.Exports = []client.ExportEntry{{
-			Type:      client.ExporterOCI,
-			OutputDir: dir,
-			// New layers are read once and thrown away: packing them costs more than the space.
-			Attrs: map[string]string{"tar": "false", "compression": "uncompressed"},
-		}}
-		err := b.solve(ctx, opt, log)
+		r.exporter, r.output = "oci", filepath.Join(dir, random(8)+".tar")
+		// New layers are read once and thrown away: packing them costs more than the space.
+		r.export = map[string]string{"compression": "uncompressed"}
+		err := b.client.solve(ctx, r, log.add)
 		if err == nil {
-			img, err := image.Open(ctx, dir)
+			img, err := image.Open(ctx, r.output)
 			return img, "", err
 		}
 		if !b.docker || !noExporter(err) {
@@ -115,27 +108,13 @@ func (b *Builder) export(ctx context.Context, dir string, opt client.SolveOpt, l
 		}
 		b.engine = true
 	}
-	return b.save(ctx, dir, opt, log)
+	return b.save(ctx, dir, r, log)
 }
 
 // noExporter says whether a builder refused the form of the export before it built anything.
 func noExporter(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "exporter") && (strings.Contains(text, "could not be found") || strings.Contains(text, "not supported"))
-}
-
-func (b *Builder) solve(ctx context.Context, opt client.SolveOpt, log *buildLog) error {
-	status := make(chan *client.SolveStatus)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for s := range status {
-			log.add(s)
-		}
-	}()
-	_, err := b.client.Solve(ctx, nil, opt, status)
-	<-done
-	return err
 }
 
 // reason is what a failed build says, without where in the client it came through.

@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"io"
 	stdlog "log"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
 
 	"github.com/containerd/log"
-	"github.com/docker/cli/cli/connhelper/commandconn"
-	"github.com/moby/buildkit/client"
-	_ "github.com/moby/buildkit/client/connhelper/dockercontainer" // docker-container://NAME is an address
 )
 
 // Builder is a connection to a BuildKit daemon.
 type Builder struct {
-	client *client.Client
+	client *client
 	Name   string // as the user would say it: an address, or "docker buildx"
 	docker bool   // reached through the docker program
 	engine bool   // it is Docker's own, which exports nothing: images are had from the engine
@@ -51,7 +47,11 @@ func Dial(ctx context.Context, addr string) (*Builder, error) {
 	if addr == "" {
 		return dialDocker(ctx)
 	}
-	c, err := client.New(ctx, addr)
+	dial, err := dialerOf(addr)
+	if err != nil {
+		return nil, &NoBuilderError{fmt.Sprintf("%s: %s", addr, short(err))}
+	}
+	c, err := newClient(dial)
 	if err != nil {
 		return nil, &NoBuilderError{fmt.Sprintf("%s: %s", addr, short(err))}
 	}
@@ -77,9 +77,7 @@ func dialDocker(ctx context.Context) (*Builder, error) {
 	if err != nil {
 		return nil, &NoBuilderError{"docker: not installed"}
 	}
-	c, err := client.New(ctx, "", client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		return commandconn.New(ctx, docker, "buildx", "dial-stdio", "--progress=quiet")
-	}))
+	c, err := newClient(command(docker, "buildx", "dial-stdio", "--progress=quiet"))
 	if err != nil {
 		return nil, &NoBuilderError{"docker buildx: " + short(err)}
 	}
@@ -108,8 +106,7 @@ func whyDocker(ctx context.Context, docker string, err error) string {
 func (b *Builder) answers(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	_, err := b.client.ListWorkers(ctx)
-	return err
+	return b.client.answers(ctx)
 }
 
 // Close ends the connection, and the child process that is it.

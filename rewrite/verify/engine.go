@@ -10,23 +10,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/buildkit/client"
-
 	"github.com/unbake-dev/unbake/rewrite/image"
 )
 
 // save has the engine keep the image under a name of ours, and save it to a file.
-func (b *Builder) save(ctx context.Context, dir string, opt client.SolveOpt, log *buildLog) (img *image.Image, tag string, err error) {
+func (b *Builder) save(ctx context.Context, dir string, r request, log *buildLog) (img *image.Image, tag string, err error) {
 	tag = "unbake-verify:" + random(8)
-	delete(opt.FrontendAttrs, "attest:provenance") // an engine without containerd's store can keep none
-	opt.Exports = []client.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": tag}}}
+	delete(r.attrs, "attest:provenance") // an engine without containerd's store can keep none
+	r.exporter, r.export, r.output = "moby", map[string]string{"name": tag}, ""
 	defer func() {
 		if err != nil {
 			untag(ctx, tag)
 			tag = ""
 		}
 	}()
-	if err := b.solve(ctx, opt, log); err != nil {
+	if err := b.client.solve(ctx, r, log.add); err != nil {
 		return nil, tag, err
 	}
 	file := filepath.Join(dir, strings.ReplaceAll(tag, ":", "-")+".tar")

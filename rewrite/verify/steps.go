@@ -6,8 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/moby/buildkit/client"
-	"github.com/opencontainers/go-digest"
+	controlapi "github.com/moby/buildkit/api/services/control"
 )
 
 // kept is how many lines of a failed build are shown.
@@ -21,7 +20,7 @@ type buildLog struct {
 	began    time.Time
 
 	mu     sync.Mutex
-	steps  map[digest.Digest]*step
+	steps  map[string]*step
 	order  []*step
 	failed *step
 	found  map[int]bool // values, by their place in masks, that the log shows
@@ -35,11 +34,11 @@ type step struct {
 }
 
 func newBuildLog(name string, m *masks, progress func(Step)) *buildLog {
-	return &buildLog{name: name, masks: m, progress: progress, began: time.Now(), steps: map[digest.Digest]*step{}, found: map[int]bool{}}
+	return &buildLog{name: name, masks: m, progress: progress, began: time.Now(), steps: map[string]*step{}, found: map[int]bool{}}
 }
 
 // add takes what the builder reports.
-func (l *buildLog) add(s *client.SolveStatus) {
+func (l *buildLog) add(s *controlapi.StatusResponse) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, v := range s.Vertexes {
@@ -58,11 +57,11 @@ func (l *buildLog) add(s *client.SolveStatus) {
 		}
 	}
 	for _, line := range s.Logs {
-		l.step(line.Vertex).write(l, line.Data)
+		l.step(line.Vertex).write(l, line.Msg)
 	}
 }
 
-func (l *buildLog) step(d digest.Digest) *step {
+func (l *buildLog) step(d string) *step {
 	x, ok := l.steps[d]
 	if !ok {
 		x = &step{}
