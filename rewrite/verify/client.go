@@ -15,7 +15,6 @@ import (
 	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
-	"github.com/moby/buildkit/session/grpchijack"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/tonistiigi/fsutil"
@@ -98,10 +97,7 @@ type request struct {
 
 // solve builds. What the daemon reports goes to status until the build has ended.
 func (c *client) solve(ctx context.Context, r request, status func(*controlapi.StatusResponse)) error {
-	s, err := session.NewSession(ctx, r.shared)
-	if err != nil {
-		return err
-	}
+	var err error
 	dirs := filesync.StaticDirSource{}
 	for name, source := range r.sources {
 		// Files of a build context belong to root, as docker sends them.
@@ -112,19 +108,17 @@ func (c *client) solve(ctx context.Context, r request, status func(*controlapi.S
 			return err
 		}
 	}
-	s.Allow(filesync.NewFSSyncProvider(dirs, r.filter))
-	for _, a := range r.session {
-		s.Allow(a)
-	}
+	services := append([]session.Attachable{filesync.NewFSSyncProvider(dirs, r.filter)}, r.session...)
 	if r.output != "" {
-		s.Allow(filesync.NewFSSyncTarget(filesync.WithFSSync(0, func(map[string]string) (io.WriteCloser, error) {
+		services = append(services, filesync.NewFSSyncTarget(filesync.WithFSSync(0, func(map[string]string) (io.WriteCloser, error) {
 			return os.OpenFile(r.output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		})))
 	}
+	back := newCallback(r.shared, services)
 	ran := make(chan error, 1)
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	go func() { ran <- s.Run(running, grpchijack.Dialer(c.control)) }()
+	go func() { ran <- back.serve(running, c.control) }()
 
 	ref := identity.NewID()
 	told := make(chan struct{})
@@ -144,7 +138,7 @@ func (c *client) solve(ctx context.Context, r request, status func(*controlapi.S
 	}()
 	_, err = c.control.Solve(ctx, &controlapi.SolveRequest{
 		Ref:                     ref,
-		Session:                 s.ID(),
+		Session:                 back.id,
 		Frontend:                "dockerfile.v0",
 		FrontendAttrs:           r.attrs,
 		Exporters:               []*controlapi.Exporter{{Type: r.exporter, Attrs: r.export}},
@@ -158,7 +152,7 @@ func (c *client) solve(ctx context.Context, r request, status func(*controlapi.S
 	case <-told:
 	case <-time.After(5 * time.Second):
 	}
-	s.Close()
+	back.close()
 	stop()
 	<-told
 	<-ran
