@@ -25,7 +25,8 @@ the address of a download can be read there by everyone who has the image.
 Found are tokens of known providers, private keys, passwords in addresses, credential headers, flags that take a
 password, and variables named like a secret, in the shell form, the exec form and in here-documents. What is plainly
 no secret (changeme, a dummy for one command) is left alone. The weak password of an account is a note: whoever
-knows the name of the image can guess it.
+knows the name of the image can guess it. So is a hash that useradd -p or chpasswd -e is given: it stays in the image by
+design. A password in its place is left: these commands write it down as it is.
 
 The fix puts a variable in place of the literal, quoted so that the command gets the same bytes, and mounts it on
 that RUN: the mount is required. The value moves to the secrets folder beside the Dockerfile or the compose file,
@@ -98,6 +99,8 @@ Basic c2hvcDpwdy1jNG40cnktRVhBTVBMRS03UW0yeA==
 			o := s.Origins[0]
 			switch {
 			case o.Kind != flow.Literal || p.Enough():
+			case o.Hash:
+				note(p, s, s.Name+" is the hash of a password ("+o.What+"), which stays in the image: whoever has it can try passwords on it")
 			case s.Verdict != detect.Exposed:
 				note(p, s, s.Name+" is a weak password ("+o.What+"): whoever has the image can guess it")
 			case o.In.Name == "add" && len(o.In.Heredocs) == 0:

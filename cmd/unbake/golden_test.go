@@ -22,6 +22,7 @@ var update = flag.Bool("u", false, "write what fix does into the golden cases; r
 //	args FLAG…      flags of fix (default: none)
 //	exit N          the exit code (default 0)
 //	stderr TEXT     a text that must be in the findings
+//	unsaid TEXT     a text that must not be in the findings
 //	canary TEXT     a value that no output may hold
 //
 // Each case is run a second time, on its result: nothing may change.
@@ -39,9 +40,9 @@ func TestGolden(t *testing.T) {
 }
 
 type goldenCase struct {
-	args, stderr, canary []string
-	exit                 int
-	in, want             map[string]string
+	args, stderr, unsaid, canary []string
+	exit                         int
+	in, want                     map[string]string
 }
 
 func parseGolden(t testing.TB, name string) (*txtar.Archive, *goldenCase) {
@@ -60,6 +61,8 @@ func parseGolden(t testing.TB, name string) (*txtar.Archive, *goldenCase) {
 			c.exit = int(rest[0] - '0')
 		case "stderr":
 			c.stderr = append(c.stderr, rest)
+		case "unsaid":
+			c.unsaid = append(c.unsaid, rest)
 		case "canary":
 			c.canary = append(c.canary, rest)
 		}
@@ -120,6 +123,11 @@ func golden(t *testing.T, name string) {
 	for _, s := range c.stderr {
 		if !strings.Contains(out.String(), s) {
 			t.Errorf("the findings do not say %q:\n%s", s, out.String())
+		}
+	}
+	for _, s := range c.unsaid {
+		if strings.Contains(out.String(), s) {
+			t.Errorf("the findings say %q:\n%s", s, out.String())
 		}
 	}
 	// What a diff of it would print is an output too.

@@ -30,6 +30,7 @@ type credential struct {
 	flag     bool // it is one of the program's own: PROGRAM_FLAG
 	account  bool // the password of an account of the image
 	hash     bool // a hash of it stays in the image
+	crypted  bool // it is a hash
 }
 
 // credentialRow is one row of credentials.tsv.
@@ -132,6 +133,17 @@ func credentialsOf(program string, args []shell.Word) []credential {
 
 // find adds what a row of the table finds.
 func (row credentialRow) find(program string, args []shell.Word, texts []string, add func(credential)) {
+	if row.form == "shadow" {
+		if i, from, flag, ok := hashWord(program, texts); ok && !locks(texts[i][from:]) {
+			c := credential{word: args[i], from: from, to: len(texts[i]), name: row.variable, what: program + " " + flag, class: detect.Value("password", texts[i][from:])}
+			if from == 0 {
+				c.label, c.before = -1, args[i-1]
+			}
+			c.hashOnly()
+			add(c)
+		}
+		return
+	}
 	name, own := row.variable, false
 	if name == "-" {
 		name, own = upper(base(program))+"_PASSWORD", true
@@ -185,11 +197,6 @@ func (row credentialRow) find(program string, args []shell.Word, texts []string,
 				return
 			}
 			c.from += len("pass:")
-		case "hash":
-			c.account, c.hash = true, true
-			if encrypted(value) {
-				return
-			}
 		}
 		if c.from >= c.to {
 			return
@@ -243,6 +250,14 @@ func (row credentialRow) find(program string, args []shell.Word, texts []string,
 				}
 			}
 		}
+	}
+}
+
+// hashOnly judges a value that stands where the hash of a password belongs. A hash is what
+// anybody can try passwords on; a word that everybody guesses is no password there.
+func (c *credential) hashOnly() {
+	if text := wordText(c.word)[c.from:c.to]; crypted(text) {
+		c.class, c.crypted = detect.Weak, true
 	}
 }
 
@@ -305,12 +320,6 @@ func takesSettings(program string) bool {
 func clientPrompts(program, flag string) bool {
 	return program == "openssl" || flag == "--password" && (strings.HasPrefix(program, "mysql") || strings.HasPrefix(program, "mariadb") || program == "psql" || strings.HasPrefix(program, "pg_") ||
 		program == "createdb" || program == "createuser")
-}
-
-// encrypted reports what stands for a password where its hash belongs: a hash, or what
-// locks the account.
-func encrypted(value string) bool {
-	return strings.HasPrefix(value, "$") || strings.HasPrefix(value, "!") || strings.HasPrefix(value, "*") || value == "x"
 }
 
 // wordy reports a literal of small letters only. People write demonstrations and

@@ -170,12 +170,12 @@ func (f *finder) place(s shell.Span) shell.Span {
 // credential adds what stands in a word of a command.
 func (f *finder) credential(c *shell.Command, x credential) {
 	text := wordText(x.word)
-	l := &literal{value: text[x.from:x.to], what: x.what, name: x.name, own: x.own, flag: x.flag, class: x.class, account: x.account, hash: x.hash, command: c}
+	l := &literal{value: text[x.from:x.to], what: x.what, name: x.name, own: x.own, flag: x.flag, class: x.class, account: x.account, hash: x.hash, crypted: x.crypted, command: c}
 	l.span = locate(f.text(), x.word, x.from, x.to)
 	if l.class == detect.Ordinary && wordy(l.value) {
 		l.class = detect.Weak
 	}
-	if m := detect.Scan([]byte(l.value)); len(m) == 1 && m[0].Start == 0 && m[0].End == len(l.value) {
+	if m := detect.Scan([]byte(l.value)); !l.crypted && len(m) == 1 && m[0].Start == 0 && m[0].End == len(l.value) {
 		if name := detect.ProviderVariable(m[0].Kind); name != "API_TOKEN" && name != "API_CREDENTIALS" {
 			l.what, l.name, l.own = m[0].Kind, name, false
 		}

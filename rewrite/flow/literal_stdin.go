@@ -14,11 +14,10 @@ import (
 // script prints them: echo user:password | chpasswd.
 func (f *finder) fed(c *shell.Command) {
 	var parts *regexp.Regexp
+	hashes := false
 	switch c.Program {
-	case "chpasswd":
-		if slices.ContainsFunc(c.Args, func(w shell.Word) bool { return w.Lit == "-e" || w.Lit == "--encrypted" }) {
-			return
-		}
+	case "chpasswd", "chgpasswd":
+		hashes = takesHashes(words(c.Args)) != ""
 		parts = accountLine()
 	case "passwd":
 		parts = passwordLine()
@@ -34,7 +33,10 @@ func (f *finder) fed(c *shell.Command) {
 		}
 		x := credential{word: w, from: from + m[4], to: from + m[5], what: c.Program, name: "USER_PASSWORD", own: true, account: true, hash: true}
 		user, value := text[m[2]:m[3]], text[m[4]:m[5]]
-		if encrypted(value) || strings.Contains(value, "%") && printer != nil && printer.Program == "printf" || !w.IsLit && strings.ContainsAny(value, "$`\\") {
+		if hashes {
+			x.account, x.hash = false, false
+		}
+		if locks(value) || !hashes && crypted(value) && value[0] == '$' || strings.Contains(value, "%") && printer != nil && printer.Program == "printf" || !w.IsLit && strings.ContainsAny(value, "$`\\") {
 			return
 		}
 		if name := upper(user); name != "" {
@@ -45,6 +47,9 @@ func (f *finder) fed(c *shell.Command) {
 			return // the constant of Azure App Service, which is public
 		case strings.EqualFold(user, value) && value != "":
 			x.class = detect.Weak
+		}
+		if hashes {
+			x.hashOnly()
 		}
 		owner := printer
 		if owner == nil {

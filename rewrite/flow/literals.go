@@ -26,6 +26,7 @@ type literal struct {
 	flag    bool           // name is PROGRAM_FLAG
 	account bool           // the password of an account of the image
 	hash    bool           // a hash of it stays
+	crypted bool           // it is a hash, and stays
 	command *shell.Command // whose words hold it
 	assign  string         // the variable whose value holds it
 	doubt   string         // why no variable can stand in its place
@@ -98,7 +99,7 @@ func (a *analysis) literals(known []*Secret) []*Secret {
 // reported says whether a literal is a finding by itself: a live one, or the password of
 // an account of the image, which anybody can guess.
 func (l *literal) reported() bool {
-	return l.live() || l.account && l.class != detect.Harmless && l.class != detect.Empty
+	return l.live() || l.crypted || l.account && l.class != detect.Harmless && l.class != detect.Empty
 }
 
 func (l *literal) live() bool { return l.class == detect.Live || l.class == detect.Ordinary }
@@ -197,7 +198,7 @@ func (a *analysis) places(s *Secret, group []*literal, as string) {
 	uses := map[*Run][]shell.Use{}
 	var order []*Run
 	for _, l := range group {
-		s.Origins = append(s.Origins, Origin{Kind: Literal, In: l.in, Run: l.run, Span: l.span, At: l.at, Label: l.label, Value: NewValue(l.value), As: as, What: l.what})
+		s.Origins = append(s.Origins, Origin{Kind: Literal, In: l.in, Run: l.run, Span: l.span, At: l.at, Label: l.label, Value: NewValue(l.value), As: as, What: l.what, Hash: l.crypted})
 		if l.doubt != "" {
 			s.doubt(l.in, l.doubt)
 			continue
@@ -211,7 +212,7 @@ func (a *analysis) places(s *Secret, group []*literal, as string) {
 		s.Writes = append(s.Writes, r.writesOf(uses[r])...)
 		for _, l := range group {
 			if c := l.command; l.hash && l.run == r && !slices.ContainsFunc(s.Writes, func(w Write) bool { return w.In == r.In && w.Hashed }) {
-				s.Writes = append(s.Writes, Write{In: r.In, What: programOf(c) + " keeps a hash of it in the image", Hashed: true, Run: r})
+				s.Writes = append(s.Writes, Write{In: r.In, What: keepsHash(programOf(c)), Hashed: true, Run: r})
 			}
 		}
 		for _, u := range uses[r] {

@@ -68,6 +68,7 @@ type Origin struct {
 	Label shell.Span // in the file: what names it, and is no secret
 	As    string     // the variable that takes its place
 	What  string     // "GitHub token", "--password of mysql"
+	Hash  bool       // it is the hash of a password, of an account of the image
 }
 
 // How says how an instruction reads a secret.
@@ -104,6 +105,8 @@ type Write struct {
 	Path    shell.Word // the file as the command names it; of a tool's own files, none
 	Kept    *Kept      // of a tool that keeps it in its own files
 	Via     string     // of a mounted secret: the variable or the file by which the command has it
+
+	account string // the program that keeps it as it is where the hash of a password belongs
 }
 
 // WriteKind says what a command does to the file.

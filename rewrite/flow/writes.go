@@ -91,12 +91,13 @@ func (a *analysis) fills(r *Run, name string) []Write {
 func (r *Run) writesOf(uses []shell.Use) []Write {
 	s := r.Script
 	tainted := map[string]bool{}
+	hashes := map[shell.Use]bool{} // uses of a hash of the value
 	all := slices.Clone(uses)
 	for i := 0; i < len(all); i++ {
 		u := all[i]
-		name := u.Assign
+		name, hash := u.Assign, hashes[u]
 		if name == "" && u.Command != nil && u.Command.In&shell.InSubst != 0 {
-			name = r.assigned(u.Start, u.End)
+			name, hash = r.assigned(u.Start, u.End), hash || hashed(u.Command)
 		}
 		if name == "" || tainted[name] {
 			continue
@@ -105,6 +106,7 @@ func (r *Run) writesOf(uses []shell.Use) []Write {
 		for _, x := range s.UsesOf(name) {
 			if !slices.Contains(all, x) {
 				all = append(all, x)
+				hashes[x] = hash
 			}
 		}
 	}
@@ -130,12 +132,25 @@ func (r *Run) writesOf(uses []shell.Use) []Write {
 		if u.Assign != "" {
 			continue // the command sees it by another name, whose uses are listed themselves
 		}
-		r.sink(c, nil, all, add)
+		asHash := func(w Write) {
+			if w.account != "" {
+				w = Write{What: keepsHash(w.account), Hashed: true}
+			}
+			add(w)
+		}
+		to := add
+		if hashes[u] {
+			to = asHash
+		}
+		r.sink(c, nil, all, to)
 		// $( … ) hands its output to the command around it.
 		if c.In&shell.InSubst != 0 {
+			if hashed(c) {
+				to = asHash
+			}
 			for _, x := range s.Commands {
 				if x != c && x.Start <= c.Start && c.End <= x.End && x != c.Parent {
-					r.sink(x, nil, nil, add)
+					r.sink(x, nil, nil, to)
 				}
 			}
 		}
@@ -204,6 +219,10 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		return
 	}
 	args := words(c.Args)
+	if what, ok := asItIs(c, uses, from != nil); ok {
+		add(Write{What: what, account: c.Program})
+		return
+	}
 	if what, ok := hashes(c.Program, args); ok {
 		add(Write{What: what, Hashed: true})
 		return
@@ -434,11 +453,13 @@ func passesOn(program string) bool {
 	return false
 }
 
+func keepsHash(program string) string { return program + " keeps a hash of it in the image" }
+
 // hashes names commands of which only a hash of what they are given stays.
 func hashes(program string, args []string) (what string, ok bool) {
 	switch program {
-	case "chpasswd", "passwd", "useradd", "usermod", "adduser", "htpasswd", "mkpasswd":
-		return program + " keeps a hash of it in the image", true
+	case "chpasswd", "chgpasswd", "passwd", "useradd", "usermod", "adduser", "htpasswd", "mkpasswd":
+		return keepsHash(program), true
 	case "mysql", "mysqld", "mariadb", "psql", "mongo", "mongosh", "influx":
 		upper := strings.ToUpper(" " + strings.Join(args, " ") + " ")
 		if strings.Contains(upper, "PASSWORD '") || strings.Contains(upper, "IDENTIFIED") || strings.Contains(upper, "CREATEUSER") {
