@@ -330,13 +330,12 @@ func (a *analysis) builders(s *Secret, g *group) {
 }
 
 // exposure decides whether a running container needs the value: it is in the image's
-// environment, and not only for build tools.
+// environment, and not there for build tools alone. A tool's own name says that only
+// where the tool reads it in the build: else the image may be one that the tool runs in.
 func (a *analysis) exposure(s *Secret, g *group) {
-	s.BuildOnly = true
+	buildOnly := true
 	for n := range g.names {
-		if isEnv(g, n) && !buildOnly(a.consumers(n)) {
-			s.BuildOnly = false
-		}
+		buildOnly = buildOnly && (!isEnv(g, n) || a.onlyForBuild(s, n))
 	}
 	if s.HasEnv() {
 		if by := a.builtOn(s); by != "" {
@@ -355,11 +354,33 @@ func (a *analysis) exposure(s *Secret, g *group) {
 			if !slices.Contains(st.Lineage(), o.In.Stage) || !a.project.built(st) {
 				continue
 			}
-			if !s.BuildOnly || a.startMentions(st, g) {
+			s.InImage = true
+			if !buildOnly || a.startMentions(st, g) || a.startAsks(st, g) {
 				s.Exposure = RunTime
 			}
 		}
 	}
+}
+
+// onlyForBuild reports whether a variable's name belongs to build tools, and one of them
+// reads it in the build.
+func (a *analysis) onlyForBuild(s *Secret, name string) bool {
+	return buildOnly(a.consumers(name)) && slices.ContainsFunc(s.Readers, func(r Reader) bool { return a.known(r.Run, name) != "" })
+}
+
+// startAsks reports whether what a container starts is a program that reads one of the
+// variables to ask a server for something.
+func (a *analysis) startAsks(st *dockerfile.Stage, g *group) bool {
+	for _, in := range starts(st) {
+		for _, c := range readRun(in).cmds {
+			for n := range g.names {
+				if ok, _ := reads(a.consumers(n), c.program, c.args); ok && asking(subcommand(c.args)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // builtOn returns another Dockerfile of the project whose FROM names the image that a

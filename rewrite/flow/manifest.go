@@ -61,7 +61,7 @@ func configures(c command) []string {
 // quiet reports whether a program that may run a project's own code runs none here, as
 // the project's files say. A file that is not there to be read says nothing.
 func (a *analysis) quiet(c command, name string) bool {
-	if fetches(c) && buildOnly(a.consumers(name)) {
+	if fetches(c) && owned(a.consumers(name)) {
 		return true // bundler's credential is nothing to npm
 	}
 	if a.mentionedInContext(name) {

@@ -32,10 +32,10 @@ type Secret struct {
 	Verdict  detect.Verdict
 	Copied   *Copied // for a copied file
 
-	Builders  []*compose.Service // services that build the file
-	Callers   []Caller           // other callers that pass the value
-	Doubts    []Doubt            // what stands in the way of any certain edit
-	BuildOnly bool               // its name belongs to a build tool: no running program reads it
+	Builders []*compose.Service // services that build the file
+	Callers  []Caller           // other callers that pass the value
+	Doubts   []Doubt            // what stands in the way of any certain edit
+	InImage  bool               // ENV puts it into the configuration of a stage that is built for itself
 
 	a *analysis
 }

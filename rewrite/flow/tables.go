@@ -18,7 +18,8 @@ var programsTSV string
 type consumer struct {
 	names    *regexp.Regexp
 	programs []programSpec
-	build    bool // no running program has a use for it
+	build    bool // of no use but to these programs
+	own      bool // nothing to a package manager that only fetches, unless it is one of these programs
 	config   bool // only where the program's configuration file names it, if that can be read
 }
 
@@ -76,7 +77,7 @@ func specs(field string) []programSpec {
 var consumers = sync.OnceValue(func() []consumer {
 	var out []consumer
 	for _, r := range rows(consumersTSV) {
-		out = append(out, consumer{regexp.MustCompile(`^(?:` + r[0] + `)$`), specs(r[1]), r[2] == "build", len(r) > 3 && r[3] == "configured"})
+		out = append(out, consumer{regexp.MustCompile(`^(?:` + r[0] + `)$`), specs(r[1]), r[2] == "build", r[2] != "both", len(r) > 3 && r[3] == "configured"})
 	}
 	return out
 })
@@ -143,7 +144,12 @@ func reads(rows []consumer, program string, args []string) (ok, configured bool)
 	return ok, configured
 }
 
-// buildOnly reports whether the variable of these rows belongs to build tools alone.
+// buildOnly reports whether the variable of these rows is of no use but to build tools.
 func buildOnly(rows []consumer) bool {
 	return slices.ContainsFunc(rows, func(c consumer) bool { return c.build })
+}
+
+// owned reports whether the variable of these rows belongs to their programs.
+func owned(rows []consumer) bool {
+	return slices.ContainsFunc(rows, func(c consumer) bool { return c.own })
 }

@@ -391,6 +391,21 @@ func (a *analysis) mayReadFile(w *Written, c *Copied, in *dockerfile.Instruction
 // startReads returns the CMD or ENTRYPOINT of a stage that needs the file: it names it, or
 // has a program ask a server that it is for.
 func (a *analysis) startReads(w *Written, st *dockerfile.Stage) *dockerfile.Instruction {
+	for _, x := range starts(st) {
+		for _, c := range readRun(x).cmds {
+			if slices.ContainsFunc(c.args, func(s string) bool { return a.resolve(x, "", s) == w.File }) {
+				return x
+			}
+			if asking(subcommand(c.args)) && a.readsFile(w, x, c) {
+				return x
+			}
+		}
+	}
+	return nil
+}
+
+// starts are the ENTRYPOINT and the CMD of a stage's image.
+func starts(st *dockerfile.Stage) []*dockerfile.Instruction {
 	var cmd, entry *dockerfile.Instruction
 	for _, line := range reversed(st.Lineage()) {
 		for _, x := range line.Instructions {
@@ -403,23 +418,16 @@ func (a *analysis) startReads(w *Written, st *dockerfile.Stage) *dockerfile.Inst
 			}
 		}
 	}
-	for _, x := range []*dockerfile.Instruction{entry, cmd} {
-		if x == nil {
-			continue
-		}
-		for _, c := range readRun(x).cmds {
-			if slices.ContainsFunc(c.args, func(s string) bool { return a.resolve(x, "", s) == w.File }) {
-				return x
-			}
-			switch subcommand(c.args) {
-			case "ci", "i", "install", "add", "update", "upgrade", "publish", "clone", "pull", "fetch", "push", "download", "sync", "restore", "get":
-				if a.readsFile(w, x, c) {
-					return x
-				}
-			}
-		}
+	return slices.DeleteFunc([]*dockerfile.Instruction{entry, cmd}, func(x *dockerfile.Instruction) bool { return x == nil })
+}
+
+// asking reports a subcommand by which a tool asks a server for something.
+func asking(sub string) bool {
+	switch sub {
+	case "ci", "i", "install", "add", "update", "upgrade", "publish", "clone", "pull", "fetch", "push", "download", "sync", "restore", "get":
+		return true
 	}
-	return nil
+	return false
 }
 
 // copiesOver reports whether a COPY or ADD puts a file in that place, and whether that is
