@@ -59,7 +59,7 @@ Standards: CIS Docker Benchmark 4.10, CWE-522, NIST SP 800-190 4.1.4.`,
 			if s.Copied != nil || s.Origins[0].Kind == flow.Mount || s.Origins[0].Kind == flow.Literal || s.HasEnv() || s.Verdict == detect.Contract || unread(s) {
 				continue
 			}
-			report(p, s, s.Name+" is a build argument: its value stays in the history of the image")
+			report(p, s, s.Name+" is a build argument: its value "+stays(s, "stays", "history"))
 		}
 	},
 }

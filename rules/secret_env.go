@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rules/detect"
@@ -61,23 +63,43 @@ tok-c4n4ry-EXAMPLE-7Qm2x
 			case detect.Contract:
 				note(p, s, s.Name+" is declared empty: whoever runs the image sets it")
 			case detect.Dummy:
-				if s.Exposure == flow.Build && len(s.Doubts) == 0 && len(s.Uses) == 0 && literalEnv(s) {
-					note(p, s, s.Name+" has a placeholder for the build, in a stage that is thrown away")
-					continue
-				}
 				what := "weak default"
 				if detect.Value(s.Name, s.Value.Reveal()) == detect.Placeholder {
 					what = "placeholder"
 				}
-				f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " has a " + what + " in the image's configuration",
-					Reason: "whoever runs the image may count on it: give it no default, and tell them to set it"}
-				f.Start, f.End = pointAt(s)
-				p.Report(f)
+				switch {
+				case s.Exposure == flow.Build && len(s.Doubts) == 0 && len(s.Uses) == 0 && literalEnv(s):
+					where := ""
+					if !s.InConfig {
+						where = ", in a stage that is thrown away"
+					}
+					note(p, s, s.Name+" has a "+what+" for the build"+where)
+				case !s.InConfig && s.Exposure == flow.Build:
+					report(p, s, setByEnv(s))
+				default:
+					f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " has a " + what + " in the image's configuration",
+						Reason: "whoever runs the image may count on it: give it no default, and tell them to set it"}
+					f.Start, f.End = pointAt(s)
+					p.Report(f)
+				}
 			default:
-				report(p, s, s.Name+" is set by ENV: its value stands in the configuration of the image")
+				report(p, s, setByEnv(s))
 			}
 		}
 	},
+}
+
+// setByEnv says which variable of the image has the value, and where it has it from.
+func setByEnv(s *flow.Secret) string {
+	o := s.Origins[slices.IndexFunc(s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Env })]
+	text := o.Pair.Name + " is set by ENV"
+	if o.Pair.Name != s.Name {
+		text += " to " + s.Name
+		if slices.ContainsFunc(s.Origins, func(x flow.Origin) bool { return x.Kind == flow.Arg && x.Pair.Name == s.Name }) {
+			text = o.Pair.Name + " is set by ENV to the build argument " + s.Name
+		}
+	}
+	return text + ": its value " + stays(s, "stands", "configuration")
 }
 
 func literalEnv(s *flow.Secret) bool {

@@ -125,7 +125,7 @@ func literalMessage(s *flow.Secret) string {
 	if len(o.In.Heredocs) > 0 && (o.In.Name == "copy" || o.In.Name == "add") {
 		where = "file system"
 	}
-	return fmt.Sprintf("%s stands in the text of %s (%s): it stays in the %s of the image", s.Name, strings.ToUpper(o.In.Name), o.What, where)
+	return fmt.Sprintf("%s stands in the text of %s (%s): it %s", s.Name, strings.ToUpper(o.In.Name), o.What, stays(s, "stays", where))
 }
 
 // alsoLiteral says where the value of a variable stands besides.

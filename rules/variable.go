@@ -45,6 +45,9 @@ func report(p *rewrite.Pass, s *flow.Secret, message string) {
 // file's.
 func pointAt(s *flow.Secret) (start, end int) {
 	o := s.Origins[0]
+	if i := slices.IndexFunc(s.Origins, func(x flow.Origin) bool { return x.Kind == flow.Env }); i >= 0 && o.Kind == flow.Arg {
+		o = s.Origins[i] // the rule of ENV speaks of it
+	}
 	switch o.Kind {
 	case flow.Copy:
 		return o.In.Span(o.Path.Start, o.Path.End)
@@ -52,6 +55,18 @@ func pointAt(s *flow.Secret) (start, end int) {
 		return o.Label.Start, o.Label.End
 	}
 	return o.In.Span(o.Pair.Start, o.Pair.Start+len(o.Pair.Name))
+}
+
+// stays says where the value is left, of what is a part of the image otherwise.
+func stays(s *flow.Secret, how, where string) string {
+	if s.InImage {
+		return how + " in the " + where + " of the image"
+	}
+	const left = "stays in the build's cache and provenance"
+	if slices.ContainsFunc(s.Written, func(w *flow.Written) bool { return w.Stays }) {
+		return left + ", and in a file of the image"
+	}
+	return left
 }
 
 // moveVariable returns the fix that takes a variable out of the image, or the reason

@@ -20,10 +20,20 @@ func Analyze(f *dockerfile.File, p *Project) []*Secret {
 	secrets = append(secrets, a.mounted()...)
 	secrets = append(secrets, a.literals(secrets)...)
 	secrets = append(secrets, a.contextFiles(secrets)...)
+	for _, s := range secrets {
+		s.InImage = slices.ContainsFunc(s.Origins, func(o Origin) bool { return a.inImage(o.In.Stage) })
+	}
 	sort.SliceStable(secrets, func(i, j int) bool {
 		return secrets[i].Position().Start < secrets[j].Position().Start
 	})
 	return secrets
+}
+
+// inImage reports whether a stage is built for itself, or one that is made from it.
+func (a *analysis) inImage(stage *dockerfile.Stage) bool {
+	return stage != nil && slices.ContainsFunc(a.file.Stages, func(st *dockerfile.Stage) bool {
+		return slices.Contains(st.Lineage(), stage) && a.project.built(st)
+	})
 }
 
 func newAnalysis(f *dockerfile.File, p *Project) *analysis {
@@ -354,7 +364,7 @@ func (a *analysis) exposure(s *Secret, g *group) {
 			if !slices.Contains(st.Lineage(), o.In.Stage) || !a.project.built(st) {
 				continue
 			}
-			s.InImage = true
+			s.InConfig = true
 			if !buildOnly || a.startMentions(st, g) || a.startAsks(st, g) {
 				s.Exposure = RunTime
 			}

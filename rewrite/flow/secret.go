@@ -35,7 +35,8 @@ type Secret struct {
 	Builders []*compose.Service // services that build the file
 	Callers  []Caller           // other callers that pass the value
 	Doubts   []Doubt            // what stands in the way of any certain edit
-	InImage  bool               // ENV puts it into the configuration of a stage that is built for itself
+	InImage  bool               // an origin stands in a stage that is built for itself, or that such a one is made from
+	InConfig bool               // an ENV of such a stage sets it
 
 	a *analysis
 }
