@@ -344,9 +344,14 @@ func (m *relocation) unlessRunning(w *flow.Written) string {
 	if w.Kind.Title == "" || w.Kind.Run {
 		return fmt.Sprintf("line %d: %s, where the running container may read it", w.First().Line, w.Writes[0].What)
 	}
-	if !w.Kind.Sure || strings.HasPrefix(w.Kind.ID, "id_") {
-		m.lower("the running container no longer has %s", shown(w))
+	what := shown(w)
+	if w.Before || w.Writes[0].How != flow.Replaces && !w.Begun {
+		what = fmt.Sprintf("what line %d writes to %s", w.First().Line, what)
 	}
+	if w.Settings {
+		what += ", nor its settings beside the secret"
+	}
+	m.lower("the running container no longer has %s", what)
 	return ""
 }
 

@@ -198,7 +198,7 @@ func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, 
 		}
 		needs = append(needs, withAgent(lines))
 	}
-	if (!c.Folder || len(fix.Passes) > 0) && (c.Stays || slices.Contains(p.File.Final().Lineage(), s.Origins[0].In.Stage)) && !buildTool(c) {
+	if (!c.Folder || len(fix.Passes) > 0) && (c.Stays || slices.Contains(p.File.Final().Lineage(), s.Origins[0].In.Stage)) && !taken(c) {
 		lower("the running container no longer has %s", c.Target)
 	}
 	if c.Folder && len(fix.Passes) > 0 {
@@ -280,9 +280,9 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction, m
 	return edits, ""
 }
 
-// buildTool reports files that no running program has a use for.
-func buildTool(c *flow.Copied) bool {
-	return !strings.HasPrefix(c.Kind.ID, "id_") && !c.Kind.Run && c.Kind.Sure
+// taken reports a file that the build itself removes.
+func taken(c *flow.Copied) bool {
+	return slices.ContainsFunc(c.Companions, func(x flow.Companion) bool { return x.Command.Program == "rm" || x.Command.Program == "unlink" })
 }
 
 // copiedOn finds a COPY --from that names the file itself, which would fail without it.

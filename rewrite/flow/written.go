@@ -3,8 +3,10 @@ package flow
 import (
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
@@ -16,17 +18,18 @@ import (
 // happens to it from then on. It is a real file: unlike a mount it can be changed,
 // moved and removed.
 type Written struct {
-	File    string          // absolute as far as that is known
-	Name    shell.Word      // as the first command names it; empty for a tool's own files
-	Kind    detect.FileKind // by its name; no Title if it is not known
-	Writes  []Write         // what puts the secret in, in order, in one RUN
-	Along   []Along         // what else is done to it until it is read: chmod, further lines
-	Readers []FileReader
-	Gone    []Companion // commands that remove it later
-	Before  bool        // it is there before the RUN of the first write
-	Begun   bool        // an earlier command of that RUN begins it
-	Stays   bool        // it gets into a stage that is built for itself
-	Doubts  []Doubt
+	File     string          // absolute as far as that is known
+	Name     shell.Word      // as the first command names it; empty for a tool's own files
+	Kind     detect.FileKind // by its name; no Title if it is not known
+	Writes   []Write         // what puts the secret in, in order, in one RUN
+	Along    []Along         // what else is done to it until it is read: chmod, further lines
+	Readers  []FileReader
+	Gone     []Companion // commands that remove it later
+	Before   bool        // it is there before the RUN of the first write
+	Begun    bool        // an earlier command of that RUN begins it
+	Stays    bool        // it gets into a stage that is built for itself
+	Settings bool        // it holds lines that are no secret, and say something to the tool that reads it
+	Doubts   []Doubt
 
 	kept  *dockerfile.Instruction // a RUN that reads it after changing it
 	fresh bool                    // the RUN that edits it may have made it
@@ -196,6 +199,7 @@ func (a *analysis) follow(w *Written) {
 			}
 		}
 	}
+	w.Settings = w.settings()
 	if w.Writes[0].How == Edits && w.fresh && slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return rd.In == first }) {
 		w.doubt(first, "whether it is there before that RUN is not certain")
 	}
@@ -216,6 +220,44 @@ func (a *analysis) follow(w *Written) {
 			}
 		}
 	}
+}
+
+var settingLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z@/_][^\s=<{]*\s*[=:]\s*[^$]+$`) })
+
+// settings reports whether a line is written to the file that is no secret: of the tool's
+// settings, @shop:registry=https://npm.example.com.
+func (w *Written) settings() bool {
+	var texts []string
+	take := func(c *shell.Command) {
+		for _, x := range c.Args {
+			texts = append(texts, wordText(x))
+		}
+		for _, d := range c.Redirs {
+			texts = append(texts, d.Heredoc)
+		}
+	}
+	for _, v := range w.Writes {
+		if v.Kept != nil || v.How == Edits {
+			return false
+		}
+		take(v.Command)
+	}
+	// What begins the file in the same RUN, and further lines in others.
+	for _, c := range w.Writes[0].Run.Script.Commands {
+		if slices.ContainsFunc(c.Redirs, func(d shell.Redir) bool { return d.WritesFile() && d.Target.Text == w.Name.Text }) {
+			take(c)
+		}
+	}
+	for _, x := range w.Along {
+		if x.Command != nil && slices.ContainsFunc(x.Command.Redirs, shell.Redir.WritesFile) {
+			take(x.Command)
+		}
+	}
+	found := false
+	for _, t := range texts {
+		eachLine(t, func(line string, _ int) { found = found || settingLine().MatchString(strings.Trim(line, " \t\r\"'")) })
+	}
+	return found
 }
 
 // takesBack reports whether a command makes the tool forget what a write made it keep.
