@@ -102,7 +102,7 @@ func values(s *flow.Secret) []string {
 	for _, o := range s.Origins {
 		if o.Kind == flow.Literal && s.Verdict == detect.Exposed {
 			out = append(out, o.Value.Reveal())
-		} else if o.Value.Known() && detect.Variable(o.Pair.Name, o.Value.Reveal(), true) == detect.Exposed {
+		} else if o.Value.Known() && s.Verdict == detect.Exposed && detect.Variable(o.Pair.Name, o.Value.Reveal(), true) == detect.Exposed {
 			out = append(out, o.Value.Reveal())
 		}
 	}

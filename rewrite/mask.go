@@ -58,7 +58,7 @@ func (m *masks) add(st *state) {
 			// The value as its bytes stand in the file, line by line where it is continued.
 			start, end := o.In.Span(o.Pair.Value.Start, o.Pair.Value.End)
 			raw := s.File.Src[start:end]
-			m.learn(o.Pair.Name, value, o.Pair.Value.Text, string(raw))
+			m.learn(o.Pair.Name, value, s.Verdict != detect.Dummy, o.Pair.Value.Text, string(raw))
 			if bytes.IndexByte(raw, '\n') < 0 {
 				continue
 			}
@@ -107,18 +107,18 @@ func (m *masks) arguments(svc *compose.Service) {
 		if kind, _ := a.Source(); kind != compose.Literal || a.Value == "" || detect.Variable(a.Name, a.Value, true) == detect.No {
 			continue
 		}
-		m.learn(a.Name, a.Value, string(svc.File.Src[a.Start:a.End]))
+		m.learn(a.Name, a.Value, true, string(svc.File.Src[a.Start:a.End]))
 	}
 }
 
 // learn keeps a value and the texts that stand for it in files. A weak default or a
 // placeholder is no secret elsewhere ("password" is a word), and is kept behind its name.
-func (m *masks) learn(name, value string, texts ...string) {
+func (m *masks) learn(name, value string, secret bool, texts ...string) {
 	if value == "" {
 		return
 	}
 	least := everywhere
-	if detect.Variable(name, value, true) != detect.Exposed && len(detect.Scan([]byte(value))) == 0 {
+	if !(secret && detect.Variable(name, value, true) == detect.Exposed) && len(detect.Scan([]byte(value))) == 0 {
 		least = 1 << 20
 	}
 	shown := m.shown(value)

@@ -49,6 +49,7 @@ type analysis struct {
 	asked   map[*dockerfile.Instruction]bool // by asks
 	written map[string]bool                  // by textual
 	inTree  map[string]bool                  // by mentionedInContext
+	names   map[string]bool                  // by whose
 }
 
 // consumers returns the rows of the table for a variable.
@@ -130,6 +131,9 @@ func (a *analysis) groups() []*group {
 					o.Value = NewValue(value)
 				}
 				v = detect.Variable(p.Name, value, p.HasValue)
+				if v == detect.Exposed && detect.Value(p.Name, value) == detect.Ordinary && a.firstPassword(value) {
+					v = detect.Dummy
+				}
 				if v == detect.Contract && o.Kind == Arg {
 					v = detect.Declared // ARG T= is given from outside like ARG T
 				}

@@ -172,7 +172,7 @@ func (f *finder) credential(c *shell.Command, x credential) {
 	text := wordText(x.word)
 	l := &literal{value: text[x.from:x.to], what: x.what, name: x.name, own: x.own, flag: x.flag, class: x.class, account: x.account, hash: x.hash, crypted: x.crypted, command: c}
 	l.span = locate(f.text(), x.word, x.from, x.to)
-	if l.class == detect.Ordinary && wordy(l.value) {
+	if l.class == detect.Ordinary && (wordy(l.value) || f.a.firstPassword(l.value) || likeItsUser(c.Args, l.value)) {
 		l.class = detect.Weak
 	}
 	if m := detect.Scan([]byte(l.value)); !l.crypted && len(m) == 1 && m[0].Start == 0 && m[0].End == len(l.value) {
@@ -219,7 +219,7 @@ func (f *finder) assigned(as shell.Assign, c *shell.Command) {
 		return
 	}
 	l := &literal{value: v.Lit, what: "value of " + as.Name, name: as.Name, class: detect.Value(as.Name, v.Lit), command: c, assign: as.Name}
-	if l.class == detect.Ordinary && wordy(v.Lit) {
+	if l.class == detect.Ordinary && (wordy(v.Lit) || f.a.firstPassword(v.Lit)) {
 		l.class = detect.Weak
 	}
 	l.span = locate(f.text(), v, 0, len(v.Lit))
@@ -370,7 +370,7 @@ func (f *finder) element(x credential) {
 	if x.label < 0 {
 		l.label.Start, l.label.End = f.in.Span(x.before.Start, x.before.End)
 	}
-	if l.class == detect.Ordinary && wordy(l.value) {
+	if l.class == detect.Ordinary && (wordy(l.value) || f.a.firstPassword(l.value)) {
 		l.class = detect.Weak
 	}
 	l.doubt = "exec"

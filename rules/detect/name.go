@@ -28,6 +28,14 @@ func Name(name string) NameClass {
 	return w.name().class
 }
 
+// Whose says whether the value of a variable is the name of a user, a database, a host or the like (DB_USER): whoever
+// gives a secret beside it the same value has chosen a first password.
+func Whose(name string) bool {
+	var w words
+	w.split(name)
+	return w.name().whose
+}
+
 //go:embed words.tsv
 var wordTable string
 
@@ -46,6 +54,7 @@ const (
 	wordID
 	wordAbout
 	wordOwner
+	wordWhose
 	wordVague
 	wordPlace
 	wordSwitch
@@ -67,6 +76,7 @@ var wordKinds = map[string]word{
 	"id":       wordID,
 	"about":    wordAbout,
 	"owner":    wordOwner,
+	"whose":    wordWhose,
 	"vague":    wordVague,
 	"place":    wordPlace,
 	"switch":   wordSwitch,
@@ -249,6 +259,7 @@ type nameFacts struct {
 	password bool // the last word that counts is a password's: a bare number is one, and a weak one
 	id       bool // it names an identifier, which is random by nature
 	auth     bool // it ends in "auth", where "none" and "false" switch something off
+	whose    bool // it names a user, a database, a host: no secret
 	digest   bool // it names a checksum, a fingerprint or a public key
 }
 
@@ -301,6 +312,7 @@ func (w *words) name() (f nameFacts) {
 	f.auth = string(w.at(end-1)) == "auth"
 	f.digest = all&wordGPG != 0 || last&wordPlace != 0
 	f.class = w.class(t, kinds[:end], all, last, secretAt)
+	f.whose = f.class != Secret && (last&wordWhose != 0 || last == 0 && strings.HasSuffix(string(w.at(end-1)), "user"))
 	return f
 }
 

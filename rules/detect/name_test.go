@@ -122,7 +122,7 @@ func TestTables(t *testing.T) {
 		}
 	}
 	for row := range rows(placeholderTable) {
-		if len(row) != 2 || !strings.Contains(" exact anywhere pair word noun filler same ", " "+row[0]+" ") || row[0] != "exact" && strings.ToLower(row[1]) != row[1] {
+		if len(row) != 2 || !strings.Contains(" exact anywhere inside pair word noun filler same ", " "+row[0]+" ") || row[0] != "exact" && strings.ToLower(row[1]) != row[1] {
 			t.Errorf("placeholders.txt: %q", row)
 		}
 	}
@@ -138,5 +138,16 @@ func BenchmarkName(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		Name(names[i%len(names)])
+	}
+}
+
+func TestWhose(t *testing.T) {
+	for name, want := range map[string]bool{
+		"DB_USER": true, "PGUSER": true, "account_name": true, "MYSQL_DATABASE": true, "APP_DB_USERNAME": true, "user": true, "USER_1": true,
+		"DB_PASSWORD": false, "account_password": false, "API_TOKEN": false, "PASSWORD_USER": false, "VERSION": false, "": false, "DB_URL": false,
+	} {
+		if got := Whose(name); got != want {
+			t.Errorf("Whose(%q) = %v", name, got)
+		}
 	}
 }

@@ -85,6 +85,7 @@ var weakTable string
 type valueTable struct {
 	exact    map[string]bool // placeholders as they are written
 	anywhere map[string]bool // words
+	inside   map[string]bool // letters
 	pairs    map[[2]string]bool
 	stand    map[string]bool // words that stand for a value
 	nouns    map[string]bool
@@ -94,8 +95,8 @@ type valueTable struct {
 }
 
 var valueTables = sync.OnceValue(func() *valueTable {
-	t := &valueTable{map[string]bool{}, map[string]bool{}, map[[2]string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
-	sets := map[string]map[string]bool{"exact": t.exact, "anywhere": t.anywhere, "word": t.stand, "noun": t.nouns, "filler": t.filler, "same": t.same}
+	t := &valueTable{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[[2]string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	sets := map[string]map[string]bool{"exact": t.exact, "anywhere": t.anywhere, "inside": t.inside, "word": t.stand, "noun": t.nouns, "filler": t.filler, "same": t.same}
 	for row := range rows(placeholderTable) {
 		if row[0] == "pair" {
 			t.pairs[[2]string(strings.Fields(row[1]))] = true
@@ -132,16 +133,64 @@ func literalClass(value string, own *words) ValueClass {
 	if filledIn(value) || repeats(value) && strings.IndexByte("xX*.-_#?", value[0]) >= 0 {
 		return Placeholder
 	}
+	if holdsPlaceholder(lower) {
+		return Placeholder
+	}
 	if class, ok := byWords(value, own); ok {
 		return class
 	}
-	if runeCount(value) < minPassword || repeats(value) || sequence(value) || t.weak[strings.TrimRight(lower, "0123456789!@#$%.?*_-")] {
+	trimmed := strings.TrimRight(lower, "0123456789!@#$%.?*_-")
+	if runeCount(value) < minPassword || repeats(value) || again(value) || sequence(value) || t.weak[trimmed] {
 		return Weak
 	}
-	if glued(lower) {
+	if len(lower)-len(trimmed) > 4 {
+		trimmed = lower
+	}
+	if class := glued(trimmed, own); class != Ordinary {
+		return class
+	}
+	if named(trimmed) {
 		return Weak
 	}
 	return Ordinary
+}
+
+// holdsPlaceholder says whether the letters of the value say that something else belongs here: Chang3M3. What only
+// stands beside a random text is no such thing.
+func holdsPlaceholder(lower string) bool {
+	letters := leet.Replace(lower)
+	for text := range valueTables().inside {
+		if i := strings.Index(letters, text); i >= 0 && len(letters) == len(lower) && !randomLooking(lower[:i]) && !randomLooking(lower[i+len(text):]) {
+			return true
+		}
+	}
+	return false
+}
+
+var leet = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a")
+
+// again says whether a short text stands there again and again: f0f0f0f0, beepbeep.
+func again(s string) bool {
+	for n := 1; n <= 8 && n <= len(s)/2; n++ {
+		times := len(s) / n
+		if (times >= 3 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == "") && times*n == len(s) && strings.Repeat(s[:n], times) == s {
+			return true
+		}
+	}
+	return false
+}
+
+// named says whether the text is letters that end in the name of what it is: emailpassword, weak-password.
+func named(lower string) bool {
+	if len(lower) > 32 || strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz-_ ") != "" {
+		return false
+	}
+	for _, noun := range []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "secretkey", "accesskey"} {
+		if strings.HasSuffix(lower, noun) {
+			return true
+		}
+	}
+	return false
 }
 
 func runeCount(s string) (n int) {
@@ -167,6 +216,9 @@ func filledIn(s string) bool {
 	}
 	if len(s) > 4 && s[0] == '_' && s[len(s)-1] == '_' && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
 		return true // _NPM_TOKEN_, for sed to fill in
+	}
+	if strings.HasPrefix(s, "$(") && strings.HasSuffix(s, ")") {
+		return true // for a shell, which does not read it here
 	}
 	return strings.HasSuffix(s, "...") || strings.HasSuffix(s, "…") || strings.Contains(s, "***") ||
 		strings.Contains(s, "xxxx") || strings.Contains(s, "XXXX")
@@ -235,7 +287,11 @@ func byWords(value string, own *words) (ValueClass, bool) {
 			secret = secret || nameTables().words[text]&(wordSecret|wordLast|wordMaybe) != 0
 			continue
 		}
-		if t.filler[text] || t.weak[text] || w.digits(i) && len(text) <= 4 || glued(text) {
+		if t.filler[text] || t.weak[text] || w.digits(i) && len(text) <= 4 {
+			continue
+		}
+		if class := glued(text, own); class != Ordinary {
+			stands = stands || class == Placeholder
 			continue
 		}
 		if unknown++; w.digits(i) || len(text) < 3 {
@@ -268,25 +324,38 @@ func (w *words) holds(text string) bool {
 	return false
 }
 
-// glued says whether the text is two or more weak words written together: mysecretpassword. With digits in it
-// (hunter2long, S3cr3tPassw0rd) someone has taken some trouble.
-func glued(text string) bool {
-	if len(text) < 5 || len(text) > 32 || strings.ContainsAny(text, "0123456789") {
-		return false
+// glued judges two or more known words written together: mysecretpassword and novapass are weak, dummypassword is a
+// placeholder. With digits in it (hunter2long, S3cr3tPassw0rd) someone has taken some trouble.
+func glued(text string, own *words) ValueClass {
+	const longest = 64
+	if len(text) < 5 || len(text) > longest || strings.ContainsAny(text, "0123456789") {
+		return Ordinary
 	}
 	t := valueTables()
-	var reach [33]bool // reach[i]: text[:i] is made of words
-	reach[0] = true
+	var reach [longest + 1]ValueClass // reach[i]: what text[:i] is as words; Empty if it is none
+	reach[0] = Weak
 	for i := 2; i <= len(text); i++ {
 		for j := max(0, i-14); j <= i-2; j++ {
-			if reach[j] && (t.weak[text[j:i]] || (t.filler[text[j:i]] || t.stand[text[j:i]]) && i-j > 2 || text[j:i] == "my") {
-				reach[i] = true
-				break
+			word := text[j:i]
+			switch {
+			case reach[j] == Empty:
+			case len(word) > 2 && (t.stand[word] || t.anywhere[word]):
+				reach[i] = Placeholder
+			case t.weak[word], len(word) > 2 && (t.filler[word] || own != nil && own.holds(word)), small[word]:
+				if reach[i] != Placeholder {
+					reach[i] = reach[j]
+				}
 			}
 		}
 	}
+	if reach[len(text)] == Empty {
+		return Ordinary
+	}
 	return reach[len(text)]
 }
+
+// small are the shortest words that people write in a row: too short to say something by themselves.
+var small = map[string]bool{"my": true, "me": true, "it": true, "an": true, "in": true, "to": true, "be": true, "is": true, "no": true, "of": true}
 
 // randomLooking says whether the text could be the output of a generator: 16 characters or more without blanks,
 // and the restless change between letters, cases and digits that words, paths and host names do not have.
@@ -411,8 +480,8 @@ func harmless(s string, name nameFacts) bool {
 	switch {
 	case duration(s), version(s), template(s), publicForm(s), pathLike(s, name), address(s, name):
 		return true
-	case fingerprints(s, name.digest):
-		return true
+	case fingerprints(s, name.digest), name.class == Maybe && len(s) == 40 && strings.Trim(s, "0123456789ABCDEF") == "":
+		return true // a key's own digest is written in capitals
 	}
 	return false
 }
