@@ -59,6 +59,9 @@ func pointAt(s *flow.Secret) (start, end int) {
 
 // stays says where the value is left, of what is a part of the image otherwise.
 func stays(s *flow.Secret, how, where string) string {
+	if !slices.ContainsFunc(s.Origins, func(o flow.Origin) bool { return !o.In.OnBuild }) {
+		return "stays in the images that are built FROM this one"
+	}
 	if s.InImage {
 		return how + " in the " + where + " of the image"
 	}
@@ -93,8 +96,8 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		}
 	}
 	id := m.id
-	if len(s.Readers) == 0 {
-		id = ""
+	if !slices.ContainsFunc(s.Readers, func(r flow.Reader) bool { return !r.In.OnBuild }) {
+		id = "" // nobody needs it, or nobody in this build
 	}
 	composed, reason := composeChanges(p, s, names(s), id, file, m.required)
 	if reason != "" {
@@ -133,7 +136,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		fix.Passes = []rewrite.Passed{{ID: id, File: file}}
 	}
 	if len(s.Written) > 0 {
-		fix.Then, fix.ThenKey, fix.ThenSure = secretWritten, flow.MountKey(id), true
+		fix.Then, fix.ThenKey, fix.ThenSure = secretWritten, flow.MountKey(m.id), true
 	}
 	return fix, ""
 }
@@ -398,7 +401,12 @@ func (m *move) review() rewrite.Safety {
 			}
 		}
 		if r.In.OnBuild {
-			lower("builds FROM this image must pass the secret %s", m.id)
+			lower("builds FROM this image must pass the secret: docker build --secret id=%s", m.id)
+			least := "1.10"
+			if !m.env {
+				least = "1.2"
+			}
+			lower("their Dockerfiles need a frontend of %s or later: where the builder's own is older, # syntax=docker/dockerfile:1 as first line", least)
 		}
 	}
 	for _, program := range opaque {
