@@ -189,7 +189,7 @@ func (m *move) refuse() string {
 	}
 	for _, w := range s.Writes {
 		// A file that the secret is written to is the next rule's part of the fix.
-		if !w.Hashed && !w.Unsure && w.How == flow.Elsewhere {
+		if w.Leaves() && w.How == flow.Elsewhere {
 			return fmt.Sprintf("line %d: %s, where a mount does not help", w.In.Line, w.What)
 		}
 	}
@@ -417,7 +417,7 @@ func (m *move) review() rewrite.Safety {
 		lower("check that %s (%s%s) needs %s: drop the mount where it does not", program, line, strings.Join(lines[program], ", "), s.Name)
 	}
 	for _, w := range s.Writes {
-		if w.Hashed || w.Unsure {
+		if !w.Leaves() {
 			lower("line %d: %s", w.In.Line, w.What)
 		}
 	}

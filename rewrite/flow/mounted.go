@@ -68,7 +68,7 @@ func (a *analysis) mount(s *Secret, in *dockerfile.Instruction, m dockerfile.Mou
 	}
 	for _, w := range found {
 		// That a program may keep what it is given is no finding in a file that somebody migrated.
-		if !w.Unsure && !w.Hashed {
+		if w.Leaves() {
 			s.Writes = append(s.Writes, w)
 		}
 	}

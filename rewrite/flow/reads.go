@@ -51,12 +51,7 @@ func (r *Run) printed(m shell.Span) bool {
 // dumps returns the file that the script writes its whole environment to, "" if none.
 func (r *Run) dumps() string {
 	for _, c := range r.cmds {
-		switch {
-		case c.sh == nil:
-			continue
-		case c.program == "env" && !c.wraps(r), c.program == "printenv" && len(c.args) == 0, c.program == "set" && len(c.args) == 0,
-			c.program == "export" && (len(c.args) == 0 || c.args[0] == "-p"), c.program == "declare" && len(c.args) == 1 && strings.HasPrefix(c.args[0], "-"):
-		default:
+		if c.sh == nil || !lists(c) && !(c.program == "env" && !c.wraps(r)) {
 			continue
 		}
 		last := c.sh

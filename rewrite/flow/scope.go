@@ -183,6 +183,11 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 		}
 	}
 	if rd != nil {
+		for _, n := range rd.Names {
+			if what := r.shows(n); what != "" && !slices.ContainsFunc(s.Writes, func(w Write) bool { return w.In == in && w.What == what }) {
+				s.Writes = append(s.Writes, Write{In: in, Run: r, What: what, Printed: true})
+			}
+		}
 		sort.Strings(rd.Names)
 		s.Readers = append(s.Readers, *rd)
 	}

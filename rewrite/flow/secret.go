@@ -100,6 +100,7 @@ type Write struct {
 	What    string         // "writes it to .npmrc"
 	Hashed  bool           // only a hash of it stays (chpasswd)
 	Unsure  bool           // it may
+	Printed bool           // only the build's log gets it
 	Run     *Run           // nil where the body is not a script
 	Command *shell.Command // nil where it is no single command
 	How     WriteKind
@@ -109,6 +110,9 @@ type Write struct {
 
 	account string // the program that keeps it as it is where the hash of a password belongs
 }
+
+// Leaves reports whether the value itself is certain to get into a layer.
+func (w Write) Leaves() bool { return !w.Hashed && !w.Unsure && !w.Printed }
 
 // WriteKind says what a command does to the file.
 type WriteKind uint8

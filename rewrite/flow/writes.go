@@ -119,8 +119,8 @@ func (r *Run) writesOf(uses []shell.Use) []Write {
 	}
 	slices.SortStableFunc(all, func(a, b shell.Use) int { return a.Start - b.Start })
 	for _, u := range all {
-		if u.Form == "#len" || u.Form == "-v" {
-			continue
+		if u.Form == "#len" || u.Form == "-v" || u.Form == "+" || u.Form == ":+" {
+			continue // what comes of it does not hold the value
 		}
 		c := u.Command
 		if c == nil {
@@ -281,6 +281,9 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 			add(w)
 		}
 	}
+	if prints(c) {
+		add(Write{What: c.Program + logged, Printed: true})
+	}
 	if echoes(c.Program) {
 		redirected()
 		if c.Program == "tee" {
@@ -371,9 +374,12 @@ func (r *Run) onward(c *shell.Command, file string, add func(Write)) {
 	}
 	gone := r.removed(c, file)
 	for _, w := range r.writesOf(uses) {
-		if w.How == Configures && r.hands(&w, c, file) {
+		switch {
+		case w.Printed:
+			add(Write{What: w.What, Printed: true})
+		case w.How == Configures && r.hands(&w, c, file):
 			add(w)
-		} else if w.How == Configures || gone && !w.Unsure && !w.Hashed {
+		case w.How == Configures || gone && w.Leaves():
 			add(Write{What: w.What, How: Elsewhere})
 		}
 	}

@@ -61,7 +61,7 @@ func (w *Written) doubt(in *dockerfile.Instruction, why string) {
 // files groups the writes of a secret by their files and follows each file.
 func (a *analysis) files(s *Secret) {
 	for _, w := range s.Writes {
-		if w.Hashed || w.Unsure {
+		if !w.Leaves() {
 			continue
 		}
 		file, doubt := "", ""
