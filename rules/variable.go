@@ -91,6 +91,9 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		changes = append(changes, pl.changes...)
 		m.required = !s.Given
 		fix.Rotate = []string{s.Name}
+		if len(s.Readers) == 0 && len(pl.changes) > 0 {
+			m.needs = append(m.needs, "nothing in this build needs "+file+": it keeps the value that stood here until you have rotated it, then delete it")
+		}
 		if s.Verdict == detect.Exposed {
 			m.intent.Values = append(m.intent.Values, proof.NewValue(s.Value.Reveal()))
 		}
