@@ -19,7 +19,8 @@ A build that worked without the value still does: the mount is optional, unless 
 default. Compose services that passed the argument pass the secret instead.
 
 Safe when every reader is certain. Review when a script or an unknown program may read it, or is given it and may
-keep it. Left alone, with the reason, when a command writes the value into a layer, when the builder itself expands
+keep it, when a command prints it into the build's log, and when the running container loses a file that held it.
+Left alone, with the reason, when a command writes the value into a layer, when the builder itself expands
 it (COPY, FROM, LABEL …), when a workflow, a script or a Makefile passes it, and when the shell is not understood.
 
 Standards: CIS Docker Benchmark 4.10, CWE-522, NIST SP 800-190 4.1.4.`,

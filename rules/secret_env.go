@@ -16,13 +16,13 @@ var secretEnv = &rewrite.Rule{
 container gets it.
 
 Where only the build reads the variable (it stands in a stage that no image is made of, or it belongs to a build tool
-such as npm, pip or bundler), the fix takes it out of the ENV, the other variables stay, and mounts it on the
+such as npm, pip or bundler, and that tool reads it in the build), the fix takes it out of the ENV, the other variables stay, and mounts it on the
 instructions that read it. A literal moves to the secrets folder beside the Dockerfile or the compose file, which git
 and docker are told to ignore; the mount is required then. An ARG that feeds the ENV goes with it.
 
 Safe in a stage that is thrown away. Review where the final image loses the variable. Left alone, with the reason,
 where the running container may need it. An empty ENV is a contract with whoever runs the image: a note. So is a
-placeholder that only has to be there in a stage that is thrown away.
+placeholder that only has to be there for the build.
 
 Standards: CIS Docker Benchmark 4.10, CWE-526, CWE-798.`,
 	Examples: []rewrite.Example{

@@ -33,9 +33,6 @@ func (m *move) sentinel() string {
 		if r.How != flow.Named || r.Run.Script == nil || r.Run.Exec != nil {
 			return fmt.Sprintf("its weak default cannot be kept by a mount: %s (line %d) may count on it", r.Program, r.In.Line)
 		}
-		if r.Also != "" {
-			return fmt.Sprintf("its weak default cannot be kept by a mount: %s (line %d) may count on it", r.Also, r.In.Line)
-		}
 		for _, n := range r.Names {
 			uses := r.Run.Script.UsesOf(n)
 			if len(uses) == 0 || len(uses) != len(r.Run.Script.Mentions(n)) {
@@ -52,8 +49,12 @@ func (m *move) sentinel() string {
 	return ""
 }
 
-// keepDefault puts ${T:-default} in place of each $T.
+// keepDefault puts ${T:-default} in place of each $T. Where a program of the RUN may read
+// the variable besides, it is given the default first (exportDefault).
 func (m *move) keepDefault(r flow.Reader) string {
+	if r.Also != "" {
+		return ""
+	}
 	for _, n := range r.Names {
 		for _, u := range r.Run.Script.UsesOf(n) {
 			start, end, ok := r.Run.Source(u.Start, u.End)
@@ -66,4 +67,12 @@ func (m *move) keepDefault(r flow.Reader) string {
 		}
 	}
 	return ""
+}
+
+// exportDefault is the command that gives the default to all that a RUN runs.
+func (m *move) exportDefault(r flow.Reader, name string) string {
+	if m.def == "" || r.Also == "" {
+		return ""
+	}
+	return fmt.Sprintf("export %s=\"${%s:-%s}\"; ", name, name, m.def)
 }

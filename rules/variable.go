@@ -265,6 +265,9 @@ func (m *move) mount(r flow.Reader) string {
 			fmt.Fprintf(&guard, `if [ -f %s ]; then export %s="$(cat %s)"; fi; `, path, n, path)
 		}
 	}
+	for _, n := range r.Names {
+		guard.WriteString(m.exportDefault(r, n))
+	}
 	if guard.Len() > 0 {
 		if r.Run.Script == nil || r.Run.Exec != nil {
 			return fmt.Sprintf("line %d: the exec form cannot read a secret from a file", in.Line)
