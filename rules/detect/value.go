@@ -595,6 +595,9 @@ func pathLike(s string, name nameFacts) bool {
 		}
 		return true
 	}
+	if !name.password && fileName(s) {
+		return true
+	}
 	// A relative one is known by its extension.
 	dot := strings.LastIndexByte(s, '.')
 	if dot <= 0 || strings.ContainsAny(s, " \t!@#$%^&*=+") {
@@ -606,6 +609,16 @@ func pathLike(s string, name nameFacts) bool {
 		return !(name.class == Secret && randomLooking(s[:dot]))
 	}
 	return false
+}
+
+// fileName: the name of a secret file (id_rsa, .netrc), or small words with a slash between them (keys/deploy), which is
+// no base64.
+func fileName(s string) bool {
+	if strings.Contains(s, "/") && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz/._-") == "" && !strings.Contains(s, "//") {
+		return true
+	}
+	kind, ok := File(s)
+	return ok && kind.Sure && (strings.HasPrefix(s, "id_") || s[0] == '.') && !strings.ContainsAny(s, " \t:=@") && !randomLooking(s)
 }
 
 // address: host:port, an IP address, a host name. Under a secret's name a lone word with a port is a user with a
