@@ -282,7 +282,16 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction, m
 
 // taken reports a file that the build itself removes.
 func taken(c *flow.Copied) bool {
-	return slices.ContainsFunc(c.Companions, func(x flow.Companion) bool { return x.Command.Program == "rm" || x.Command.Program == "unlink" })
+	return slices.ContainsFunc(c.Companions, func(x flow.Companion) bool {
+		program := ""
+		switch {
+		case x.Command != nil:
+			program = x.Command.Program
+		case len(x.Run.Exec) > 0:
+			program = path.Base(x.Run.Exec[0])
+		}
+		return program == "rm" || program == "unlink"
+	})
 }
 
 // copiedOn finds a COPY --from that names the file itself, which would fail without it.
