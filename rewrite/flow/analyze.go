@@ -88,31 +88,7 @@ func (a *analysis) variables() []*Secret {
 	for _, g := range groups {
 		secrets = append(secrets, a.variable(g))
 	}
-	a.sameValue(secrets)
 	return secrets
-}
-
-// sameValue doubts a secret whose value stands in a variable, too, that is no secret by its
-// name: it would be left there.
-func (a *analysis) sameValue(secrets []*Secret) {
-	for _, s := range secrets {
-		if s.Verdict != detect.Exposed || s.Given || len(s.Value.Reveal()) < leastLiteral {
-			continue
-		}
-		for _, in := range a.file.Instructions {
-			if in.Name != "arg" && in.Name != "env" {
-				continue
-			}
-			for _, p := range in.Pairs() {
-				moved := slices.ContainsFunc(secrets, func(t *Secret) bool {
-					return t.Verdict == detect.Exposed && slices.ContainsFunc(t.Origins, func(o Origin) bool { return o.Pair.Name == p.Name })
-				})
-				if e, err := a.file.Expand(p.Value.Text, nil); !moved && err == nil && strings.Contains(e.Value, s.Value.Reveal()) {
-					s.doubt(in, p.Name+" holds the same value, and would keep it")
-				}
-			}
-		}
-	}
 }
 
 // groups finds the variables that are secrets, with all declarations of theirs. Most
