@@ -376,7 +376,7 @@ func (m *relocation) detach(w *flow.Written) ([]string, string) {
 		}
 		// Where nothing was written, one that failed did not have to stop the RUN that it was in.
 		if program := ""; conditional && len(out) > n {
-			if program, _, _ = strings.Cut(out[n], " "); program == "chmod" || program == "chown" {
+			if program, _, _ = strings.Cut(out[n], " "); program == "chmod" || program == "chown" || program == "chgrp" || program == "chattr" {
 				return nil, fmt.Sprintf("line %d: %s works on %s, which may not be there", x.In.Line, program, shown(w))
 			}
 		}
@@ -403,23 +403,12 @@ func (c *changedRun) without() string {
 	}
 	slices.SortFunc(c.gone, func(a, b *shell.Command) int { return a.Start - b.Start })
 	script := c.run.Script
-	now := func(at int) int { // an offset of the script as it was, in what is left of it
-		n := at
-		for _, sp := range c.spans {
-			if sp.End <= at {
-				n -= sp.End - sp.Start
-			} else if sp.Start < at {
-				n -= at - sp.Start
-			}
-		}
-		return n
-	}
 	for _, cmd := range c.gone {
 		if slices.ContainsFunc(c.spans, func(sp shell.Span) bool { return sp.Start <= cmd.Start && cmd.End <= sp.End }) {
 			continue // it went with another
 		}
 		unclear := fmt.Sprintf("line %d: %s cannot be taken out of its RUN with certainty", c.run.In.Line, cmd.Program)
-		i := slices.IndexFunc(script.Commands, func(x *shell.Command) bool { return x.Start == now(cmd.Start) && x.Path == cmd.Path })
+		i := slices.IndexFunc(script.Commands, func(x *shell.Command) bool { return x.Start == c.now(cmd.Start) && x.Path == cmd.Path })
 		if i < 0 {
 			return unclear
 		}
@@ -441,9 +430,23 @@ func (c *changedRun) without() string {
 		if err != nil {
 			return unclear
 		}
+		left.Flags = script.Flags // those of the shell in force too
 		script = left
 	}
 	return ""
+}
+
+// now is an offset of the script as it was, in what is left of it.
+func (c *changedRun) now(at int) int {
+	n := at
+	for _, sp := range c.spans {
+		if sp.End <= at {
+			n -= sp.End - sp.Start
+		} else if sp.Start < at {
+			n -= at - sp.Start
+		}
+	}
+	return n
 }
 
 // cut adds a span of what is left of the script, told in the script as it was.
@@ -477,7 +480,7 @@ func (m *relocation) companions(w *flow.Written, u use) string {
 		switch {
 		case x.Text != "" || inside && x.In == w.First() && !u.env:
 			continue
-		case k != nil && x.Command.Program != "chmod" && x.Command.Program != "chown" && x.Command.Program != "touch":
+		case k != nil && len(x.Command.Redirs) > 0:
 			continue // a line more in the tool's file
 		case k != nil:
 			return fmt.Sprintf("line %d: %s works on %s, which is not there without the secret", x.In.Line, x.Command.Program, shown(w))

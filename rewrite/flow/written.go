@@ -275,7 +275,7 @@ func (a *analysis) makes(r *Run, dir string) bool {
 	return slices.ContainsFunc(r.Script.Commands, func(c *shell.Command) bool {
 		return c.Program == "mkdir" && slices.ContainsFunc(c.Args, func(x shell.Word) bool {
 			p := plain(x)
-			return p != "" && !strings.HasPrefix(p, "-") && (a.absolute(r.In, c, p) == dir || strings.HasPrefix(a.absolute(r.In, c, p), dir+"/"))
+			return p != "" && !strings.HasPrefix(p, "-") && (a.absolute(r, c, p) == dir || strings.HasPrefix(a.absolute(r, c, p), dir+"/"))
 		})
 	})
 }
@@ -327,7 +327,7 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 
 // leaves reports whether the file is there after a command, if it was there before or not.
 func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
-	names := func(x shell.Word) bool { return plain(x) != "" && a.absolute(r.In, cmd.sh, plain(x)) == w.File }
+	names := func(x shell.Word) bool { return plain(x) != "" && a.absolute(r, cmd.sh, plain(x)) == w.File }
 	made := false
 	for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
 		made = made || redir.WritesFile() && names(redir.Target)
@@ -338,7 +338,7 @@ func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
 		if named && cmd.sh.In&unsureContext == 0 {
 			return false
 		}
-	case "tee", "touch", "chmod", "chown", "sed":
+	case "tee", "touch", "chmod", "chown", "chgrp", "chattr", "sed":
 		made = made || named
 	case "cp", "mv", "install":
 		if n := len(cmd.sh.Args); n > 1 {
@@ -350,7 +350,7 @@ func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
 			if p == "" || strings.HasPrefix(p, "-") {
 				continue
 			}
-			at := a.absolute(r.In, cmd.sh, p)
+			at := a.absolute(r, cmd.sh, p)
 			if i == len(cmd.sh.Args)-1 && at == path.Dir(w.File) && !slices.ContainsFunc(cmd.args, func(s string) bool { return path.Base(s) == path.Base(w.File) }) {
 				continue // a link in the same folder
 			}
@@ -429,7 +429,7 @@ func (a *analysis) copiesOver(in *dockerfile.Instruction, file string) (over, ce
 	if !ok || len(words) < 2 {
 		return false, false
 	}
-	dest := words[len(words)-1].Text
+	dest := settledIn(in, words[len(words)-1].Text)
 	if strings.Contains(dest, "$") {
 		return false, false
 	}
@@ -524,12 +524,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			continue
 		}
 		named, given := false, false
-		for _, x := range cmd.sh.Args {
-			if !a.sameFile(r, cmd.sh, x, c) {
-				if p := plain(x); strings.HasPrefix(p, "-") && strings.HasSuffix(p, "="+c.Target) {
-					named, given = true, true
-					mark(Named, cmd.name())
-				}
+		for i, x := range cmd.sh.Args {
+			if !a.namesFile(r, cmd, i, c) {
 				above, pattern := a.aboveFile(r, cmd.sh, x, c)
 				switch cmd.program {
 				case "cp", "mv", "tar", "zip", "rsync", "install", "ln":
@@ -552,7 +548,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 						w.doubt(in, cmd.program+" may have nothing left to work on")
 					}
 				case "rm":
-					if (above && wholeFolder(cmd) || pattern && !hides(a.absolute(in, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
+					if (above && wholeFolder(cmd) || pattern && !hides(a.absolute(r, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
 						gone = true
 						if rd != nil {
 							rd.Removes = true
@@ -562,8 +558,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				continue
 			}
 			named, given = true, true
-			switch cmd.program {
-			case "rm", "unlink":
+			switch does := workOn(cmd, i); {
+			case does == removes:
 				if p := plain(x); !cmd.sh.DirKnown && !path.IsAbs(p) && !strings.HasPrefix(p, "~") && !strings.HasPrefix(p, "$") {
 					w.doubt(in, "in which folder "+cmd.program+" runs is not certain")
 				}
@@ -574,21 +570,27 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				if rd != nil && gone {
 					rd.Removes = true
 				}
-			case "chmod", "chown", "touch":
+			case does == tends:
 				if files(cmd) != 1 {
 					w.doubt(in, cmd.program+" works on it and on other files")
 				}
 				along = append(along, Along{In: in, Run: r, Command: cmd.sh})
-			case "test", "[", "[[", "ls", "stat":
+			case does == prints:
+				named = false
+			case does == lends:
+				w.doubt(in, cmd.program+" gives another file what this one has")
+			case does == archives:
+				w.doubt(in, cmd.program+" puts it into an archive")
+			case does == alters, does == copies, cmd.program == "dd", cmd.program == "sort", cmd.program == "awk", cmd.program == "perl", cmd.program == "envsubst":
+				w.doubt(in, cmd.program+" moves or changes it")
+			case cmd.program == "test", cmd.program == "[", cmd.program == "[[", cmd.program == "ls", cmd.program == "stat":
 				asks = cmd.program
-			case "cat", "head", "tail", "grep":
+			case cmd.program == "cat", cmd.program == "head", cmd.program == "tail", cmd.program == "grep":
 				if cmd.sh.PipeTo == nil && !slices.ContainsFunc(cmd.sh.Redirs, shell.Redir.WritesFile) {
 					mark(Named, cmd.program)
 					continue
 				}
 				w.doubt(in, cmd.program+" passes on what is in it")
-			case "cp", "mv", "ln", "install", "sed", "tee", "truncate", "shred", "dd", "sort", "awk", "perl", "envsubst":
-				w.doubt(in, cmd.program+" moves or changes it")
 			default:
 				mark(Named, cmd.name())
 			}
@@ -733,7 +735,7 @@ func (a *analysis) hasOthers(in *dockerfile.Instruction, before command, file st
 			for _, d := range c.sh.Redirs {
 				at := ""
 				if p := plain(d.Target); d.WritesFile() && p != "" {
-					at = a.absolute(x, c.sh, p)
+					at = a.absolute(a.run(x), c.sh, p)
 				}
 				if at != file && at != "" && path.Dir(at) == path.Dir(file) && !strings.HasPrefix(path.Base(at), ".") {
 					return true

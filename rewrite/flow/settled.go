@@ -1,0 +1,97 @@
+package flow
+
+import (
+	"path"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+)
+
+// settledIn puts the variables that an ENV above sets to a literal into a word that the
+// builder expands. Where one of them is another's, the word stays as it is.
+func settledIn(in *dockerfile.Instruction, word string) string {
+	if !strings.Contains(word, "$") {
+		return word
+	}
+	if value, ok := expandAt(in, word, 0); ok {
+		return value
+	}
+	return word
+}
+
+func expandAt(in *dockerfile.Instruction, word string, depth int) (string, bool) {
+	e, err := in.File.Expand(word, nil)
+	if err != nil || depth > 8 {
+		return "", false
+	}
+	env := map[string]string{}
+	for name := range e.Used {
+		value, ok := envAt(in, name, depth)
+		if !ok {
+			return "", false
+		}
+		env[name] = value
+	}
+	e, err = in.File.Expand(word, env)
+	return e.Value, err == nil
+}
+
+// envAt returns the value that a variable has at an instruction, where an ENV of the file
+// sets it. A build argument has the value that somebody passes.
+func envAt(in *dockerfile.Instruction, name string, depth int) (value string, ok bool) {
+	if in.Stage == nil {
+		return "", false
+	}
+	for _, x := range in.Stage.History(in) {
+		if x.Name != "env" {
+			continue
+		}
+		for _, p := range x.Pairs() {
+			if p.Name == name {
+				value, ok = expandAt(x, p.Value.Text, depth+1)
+			}
+		}
+	}
+	return value, ok
+}
+
+// settled puts the variables that an ENV above sets, and the script leaves alone, into a
+// path of the script. Where one is not known, the path stays as it is.
+func (r *Run) settled(p string) string {
+	var out strings.Builder
+	for rest := p; ; {
+		text, variable, ok := strings.Cut(rest, "$")
+		out.WriteString(text)
+		if !ok {
+			return out.String()
+		}
+		name := variable
+		if inner, braced := strings.CutPrefix(variable, "{"); braced {
+			if name, rest, ok = strings.Cut(inner, "}"); !ok {
+				return p
+			}
+		} else {
+			n := 0
+			for n < len(variable) && dockerfile.IsName("_"+variable[n:n+1]) {
+				n++
+			}
+			name, rest = variable[:n], variable[n:]
+		}
+		if !dockerfile.IsName(name) || r.Script == nil || r.Script.Assigned[name] {
+			return p
+		}
+		value, ok := envAt(r.In, name, 0)
+		if name == "HOME" {
+			value, ok = homeOf(r.In), true
+		}
+		if !ok || !plainPath(value) {
+			return p
+		}
+		out.WriteString(value)
+	}
+}
+
+// plainPath reports a path that a shell neither splits nor takes for a pattern.
+func plainPath(p string) bool {
+	return p != "" && path.Clean(p) != "." && strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@+-") == ""
+}
