@@ -168,7 +168,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				if cmd.sh == nil {
 					continue
 				}
-				switch above, pattern := a.aboveFile(r, cmd.sh, cmd.sh.Args[i], c); {
+				switch above, pattern := a.aboveFile(r, cmd.sh, cmd.word(i), c); {
 				case above && wholeFolder(cmd):
 					c.around = append(c.around, around{in, cmd.program})
 				case pattern && (wholeFolder(cmd) || changes(cmd.program)):
@@ -186,7 +186,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				}
 				x := Companion{In: in, Run: r, Command: cmd.sh, Sole: a.onlyFile(r, cmd, c)}
 				if cmd.sh != nil {
-					x.Arg = cmd.sh.Args[i]
+					x.Arg = cmd.word(i)
 				}
 				if !x.Sole || !slices.ContainsFunc(c.Companions, func(o Companion) bool { return o.Run == r && o.Command == cmd.sh }) {
 					c.Companions = append(c.Companions, x)
@@ -197,7 +197,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				if cmd.sh == nil || files(cmd) != 2 || i == lastFile(cmd) || cmd.sh.In&unsureContext != 0 || cmd.sh.Parent != nil {
 					s.doubt(in, cmd.program+" moves or changes it")
 				} else if cmd.program == "mv" {
-					c.Moves = append(c.Moves, Companion{in, r, cmd.sh, cmd.sh.Args[i], true})
+					c.Moves = append(c.Moves, Companion{in, r, cmd.sh, cmd.word(i), true})
 					gone = true
 				}
 				c.Passed = true
@@ -244,7 +244,7 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		case local(cmd.program, cmd.args): // npm config set
 		case slices.Contains(c.Kind.Programs, strings.TrimPrefix(cmd.program, "./")):
 			mark(Known, cmd.program)
-		case cmd.sh.Opaque || cmd.sh.Path != "" && classOf(cmd.program, cmd.args) == opaque:
+		case cmd.unknown() || cmd.sh.Path != "" && classOf(cmd.program, cmd.args) == opaque:
 			mark(Opaque, cmd.name())
 		}
 	}
@@ -260,7 +260,7 @@ func (a *analysis) namesFile(r *Run, cmd command, i int, c *Copied) bool {
 	dir := ""
 	if cmd.sh != nil {
 		dir = cmd.sh.Dir
-		if w := cmd.sh.Args[i]; w.Glob {
+		if w := cmd.word(i); w.Glob {
 			return false
 		} else if a.sameFile(r, cmd.sh, w, c) {
 			return true
@@ -309,7 +309,7 @@ func (c command) declares() bool {
 
 // inner reports whether an argument of a wrapper belongs to what it runs.
 func (r *Run) inner(wrapper command, i int) bool {
-	return slices.ContainsFunc(r.wrapped(wrapper.sh), func(x *shell.Command) bool { return wrapper.sh.Args[i].End > x.Start })
+	return slices.ContainsFunc(r.wrapped(wrapper.sh), func(x *shell.Command) bool { return wrapper.word(i).End > x.Start })
 }
 
 // onlyFile reports whether a command works on the file, and on no other.
@@ -348,7 +348,7 @@ func (a *analysis) sweeps(r *Run, cmd command, c *Copied) string {
 		}
 	case "rm", "mv", "chmod", "chown", "chgrp", "shred", "unlink":
 		for _, i := range operands(cmd.program, cmd.args) {
-			w := cmd.sh.Args[i]
+			w := cmd.word(i)
 			if w.IsLit || w.Glob {
 				continue
 			}

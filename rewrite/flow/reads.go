@@ -112,7 +112,7 @@ func (r *Run) opaque(name string, mayRead func(command) bool) string {
 			if c.sh.StripsEnv(name) || c.sh.Function || c.wraps(r) {
 				continue // what a wrapper or a function runs is listed itself
 			}
-			if c.sh.Opaque {
+			if c.unknown() {
 				return c.name()
 			}
 			if c.sh.Path == "" {

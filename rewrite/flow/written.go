@@ -524,7 +524,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			continue
 		}
 		named, given := false, false
-		for i, x := range cmd.sh.Args {
+		for i := range cmd.args {
+			x := cmd.word(i)
 			if !a.namesFile(r, cmd, i, c) {
 				above, pattern := a.aboveFile(r, cmd.sh, x, c)
 				switch cmd.program {
@@ -625,7 +626,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			}
 		case a.readsFile(w, in, cmd):
 			mark(Known, cmd.program)
-		case cmd.sh.Opaque || classOf(cmd.program, cmd.args) == opaque:
+		case cmd.unknown() || classOf(cmd.program, cmd.args) == opaque:
 			mark(Opaque, cmd.name())
 		}
 	}
