@@ -119,7 +119,7 @@ func (r *Run) opaque(name string, mayRead func(command) bool) string {
 				continue // only redirections
 			}
 		}
-		if mayRead(c) {
+		if !informs(c.program, c.args) && !checks(c.program, c.args) && mayRead(c) {
 			return c.name()
 		}
 	}
