@@ -66,8 +66,8 @@ func (a *analysis) copiedFolder(s *Secret, from *dockerfile.Stage) {
 					continue
 				}
 				for _, cmd := range a.run(x).cmds {
-					if slices.Contains(c.Kind.Programs, cmd.program) || cmd.program != "" && classOf(cmd.program, cmd.args) == opaque {
-						s.doubt(in, "another stage copies its folder, and "+cmd.program+" may read it there")
+					if _, ok := a.opens(a.run(x), cmd, c); ok {
+						s.doubt(in, "another stage copies its folder, and "+cmd.name()+" may read it there")
 					}
 				}
 			}
@@ -211,12 +211,10 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 			named = true
 		}
 		if cmd.sh == nil {
-			switch {
-			case companion:
-			case named || slices.Contains(c.Kind.Programs, cmd.program):
+			if how, ok := a.opens(r, cmd, c); named && !companion {
 				mark(Known, cmd.program)
-			case classOf(cmd.program, cmd.args) == opaque:
-				mark(Opaque, cmd.name())
+			} else if ok && !companion {
+				mark(how, cmd.name())
 			}
 			continue
 		}
@@ -236,16 +234,11 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		if slices.Contains(c.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, c.Target) {
 			s.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
-		switch {
-		case companion:
-		case named:
+		if how, ok := a.opens(r, cmd, c); companion {
+		} else if named {
 			mark(Named, cmd.program)
-		case cmd.wraps(r) || cmd.sh.Function:
-		case local(cmd.program, cmd.args): // npm config set
-		case slices.Contains(c.Kind.Programs, strings.TrimPrefix(cmd.program, "./")):
-			mark(Known, cmd.program)
-		case cmd.unknown() || cmd.sh.Path != "" && classOf(cmd.program, cmd.args) == opaque:
-			mark(Opaque, cmd.name())
+		} else if ok {
+			mark(how, cmd.name())
 		}
 	}
 	if rd != nil {

@@ -24,7 +24,9 @@ func toCommand(c *shell.Command) command {
 func (c command) word(i int) shell.Word { return c.sh.Args[c.lead+i] }
 
 // unknown reports a command that runs what nothing here says: eval, source, $CMD.
-func (c command) unknown() bool { return c.sh.Opaque && (c.sh.Program != "" || c.program == "") }
+func (c command) unknown() bool {
+	return c.sh != nil && c.sh.Opaque && (c.sh.Program != "" || c.program == "")
+}
 
 // runsAs is the program of a command line as the tables have it, and how many of its
 // arguments say no more than which one that is.

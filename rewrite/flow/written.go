@@ -407,13 +407,14 @@ func (a *analysis) startReads(w *Written, st *dockerfile.Stage) *dockerfile.Inst
 		if x == nil {
 			continue
 		}
-		for _, c := range readRun(x).cmds {
+		r := readRun(x)
+		for _, c := range r.cmds {
 			if slices.ContainsFunc(c.args, func(s string) bool { return a.resolve(x, "", s) == w.File }) {
 				return x
 			}
 			switch subcommand(c.args) {
 			case "ci", "i", "install", "add", "update", "upgrade", "publish", "clone", "pull", "fetch", "push", "download", "sync", "restore", "get":
-				if a.readsFile(w, x, c) {
+				if a.readsFile(w, r, c) {
 					return x
 				}
 			}
@@ -497,9 +498,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		if cmd.sh == nil {
 			if slices.ContainsFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }) {
 				w.doubt(in, cmd.name()+" works on it")
-			} else if a.readsFile(w, in, cmd) {
+			} else if a.readsFile(w, r, cmd) {
 				mark(Known, cmd.program)
-			} else if classOf(cmd.program, cmd.args) == opaque {
+			} else if classOf(cmd.program, cmd.args) == opaque && !a.foreign(r, cmd, c) {
 				mark(Opaque, cmd.name())
 			}
 			continue
@@ -624,9 +625,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			if k, ok := kept(cmd.sh); given && ok {
 				w.doubt(in, k.What)
 			}
-		case a.readsFile(w, in, cmd):
+		case a.readsFile(w, r, cmd):
 			mark(Known, cmd.program)
-		case cmd.unknown() || classOf(cmd.program, cmd.args) == opaque:
+		case (cmd.unknown() || classOf(cmd.program, cmd.args) == opaque) && !a.foreign(r, cmd, c):
 			mark(Opaque, cmd.name())
 		}
 	}
@@ -758,7 +759,8 @@ func chmodMode(cmd command) (mode string, ok bool) {
 }
 
 // readsFile reports whether a program is known to read the file from its place.
-func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command) bool {
+func (a *analysis) readsFile(w *Written, r *Run, cmd command) bool {
+	in := r.In
 	program := strings.TrimPrefix(cmd.program, "./")
 	if k := w.Writes[0].Kept; k != nil {
 		if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
@@ -769,7 +771,8 @@ func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command
 		}
 		return k.ReadBy(program, cmd.args) && !local(program, cmd.args)
 	}
-	return slices.Contains(w.Kind.Programs, program) && !local(program, cmd.args)
+	how, ok := a.opens(r, cmd, &Copied{Kind: w.Kind, Target: w.File})
+	return ok && how == Known
 }
 
 // asksRemote reports a command of git that talks to the remote of a clone.
@@ -804,6 +807,9 @@ func (a *analysis) asksRemote(in *dockerfile.Instruction, cmd command, clone str
 // local reports a command of a tool that asks no server for anything, and needs no
 // credential.
 func local(program string, args []string) bool {
+	if informs(program, args) {
+		return true
+	}
 	sub := subcommand(args)
 	switch program {
 	case "npm", "pnpm":
@@ -814,8 +820,8 @@ func local(program string, args []string) bool {
 	case "yarn":
 		return sub == "config" || sub == "cache" || sub == "version"
 	case "git":
-		switch sub {
-		case "config", "init", "add", "commit", "checkout", "switch", "reset", "log", "describe", "rev-parse", "status", "diff", "tag", "branch", "version", "apply", "am":
+		switch sub, _ = gitCommand(args); sub {
+		case "clean", "stash", "rm", "mv", "show", "merge", "config", "init", "add", "commit", "checkout", "switch", "reset", "log", "describe", "rev-parse", "status", "diff", "tag", "branch", "version", "apply", "am":
 			return true
 		}
 	case "pip", "pip3":
