@@ -68,6 +68,10 @@ func relocate(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason != "" {
 		return nil, reason
 	}
+	if len(edits) == 0 {
+		w := s.Written[0]
+		return nil, fmt.Sprintf("line %d: %s, and whether the RUN takes it back for certain is not known", w.First().Line, w.Writes[0].What)
+	}
 	fix := &rewrite.Fix{
 		Title:   strings.Join(m.titles, ", "),
 		Safety:  m.safety,
@@ -214,6 +218,8 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, u use, inside func(c 
 		c.here = c.here || len(after) > 0 && w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 		if rd.How == flow.Opaque {
 			m.lower("check that %s (line %d) needs %s", rd.Program, rd.In.Line, shown(w))
+		} else if rd.Given != "" {
+			m.lower("line %d: %s is given %s and may keep what is in it", rd.In.Line, rd.Given, shown(w))
 		}
 		if rd.In == first {
 			if rd.Removes && w.Writes[0].Kept == nil {

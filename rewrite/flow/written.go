@@ -43,7 +43,8 @@ type Along struct {
 // FileReader is a RUN that reads the file, or may.
 type FileReader struct {
 	Reader
-	Removes bool // it removes the file itself, after reading
+	Removes bool   // it removes the file itself, after reading
+	Given   string // a program that is not known, and is told the file's name: it may keep what is in it
 }
 
 // First is the instruction of the first write.
@@ -109,6 +110,8 @@ func (a *analysis) files(s *Secret) {
 			s.Written[i].doubt(w.In, doubt)
 		}
 	}
+	// What is gone at the end of its RUN is in no layer.
+	s.Written = slices.DeleteFunc(s.Written, func(w *Written) bool { return len(w.Doubts) == 0 && a.passes(w) })
 	for _, w := range s.Written {
 		if len(w.Doubts) == 0 {
 			a.follow(w)
@@ -125,6 +128,19 @@ func (a *analysis) files(s *Secret) {
 			}
 		}
 	}
+}
+
+// passes reports whether the RUN that writes the file removes it after the last write, by
+// a pattern or with its folder too.
+func (a *analysis) passes(w *Written) bool {
+	last := w.Writes[len(w.Writes)-1]
+	if last.Kept != nil {
+		return false // a tool's own file: what takes the secret back is looked at with the write
+	}
+	kind, _ := detect.File(w.File)
+	probe := &Written{File: w.File, Name: w.Name, Kind: kind, Writes: w.Writes}
+	gone := a.afterwards(probe, &Copied{Kind: kind, Target: w.File}, last.Run, last.Command)
+	return gone && len(probe.Doubts) == 0
 }
 
 // follow finds what happens to the file after its first write.
@@ -550,7 +566,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 						w.doubt(in, cmd.program+" may have nothing left to work on")
 					}
 				case "rm":
-					if (above && wholeFolder(cmd) || pattern && !hides(a.absolute(r, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
+					if (cmd.sh.DirKnown || path.IsAbs(plain(x))) && (above && wholeFolder(cmd) || pattern && !hides(a.absolute(r, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
 						gone = true
 						if rd != nil {
 							rd.Removes = true
@@ -595,6 +611,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				w.doubt(in, cmd.program+" passes on what is in it")
 			default:
 				mark(Named, cmd.name())
+				if classOf(cmd.program, cmd.args) == opaque && !slices.Contains(c.Kind.Programs, cmd.program) && !passesOn(cmd.program) {
+					rd.Given = cmd.name()
+				}
 			}
 		}
 		for _, as := range cmd.sh.Assigns {
