@@ -150,6 +150,7 @@ func (m *relocation) file(w *flow.Written) string {
 	if reason != "" {
 		return reason
 	}
+	moved = mountInFull(w, moved)
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first })
 	if c := w.Writes[0].Command; inside && (c.Dir != "" || !c.DirKnown) && relativePaths("rm -f "+name) {
 		// It is undone from the folder that the RUN begins in.
@@ -726,7 +727,7 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 		return fmt.Sprintf("line %d reads %s as another user than line %d writes it", in.Line, shown(w), first.Line)
 	}
 	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
-	relative = relative || slices.ContainsFunc(w.Writes, readsRelative) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
+	relative = relative || slices.ContainsFunc(w.Writes, func(v flow.Write) bool { return readsRelative(v) && len(ofMount(v)) == 0 }) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 	relative = relative && !u.env
 	covered := slices.ContainsFunc(in.Mounts(), func(x dockerfile.Mount) bool {
 		return x.Type == "secret" && flow.MountTarget(in, x, x.Opts["id"]) == w.File
@@ -760,7 +761,7 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 		}
 	}
 	for _, v := range w.Writes {
-		if readsRelative(v) && v.Command.Dir != "" || relative && v.Command.Dir != "" {
+		if readsRelative(v) && len(ofMount(v)) == 0 && v.Command.Dir != "" || relative && v.Command.Dir != "" {
 			return fmt.Sprintf("line %d writes %s in another folder than the RUN's", first.Line, shown(w))
 		}
 		if why := m.inputs(v, between); why != "" {
@@ -815,6 +816,58 @@ func boundInput(in *dockerfile.Instruction, text string, dialect shell.Dialect) 
 		}
 	}
 	return ""
+}
+
+// ofMount returns the words of a command that name a mounted file by the folder that the
+// command runs in.
+func ofMount(v flow.Write) []shell.Word {
+	dir, ok := flow.Workdir(v.In)
+	if !ok || !v.Command.DirKnown || !path.IsAbs(v.Via) || !plainPath(v.Via) {
+		return nil
+	}
+	if at := v.Command.Dir; path.IsAbs(at) {
+		dir = at
+	} else {
+		dir = path.Join(dir, at)
+	}
+	var out []shell.Word
+	for _, x := range v.Command.Args {
+		if x.IsLit && !x.Tilde && !path.IsAbs(x.Lit) && path.Join(dir, x.Lit) == v.Via {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// mountInFull names a mounted file in full in the commands that write it down elsewhere,
+// where one that reads what they write runs in another folder.
+func mountInFull(w *flow.Written, moved []string) []string {
+	from, _ := flow.Workdir(w.First())
+	if !slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool {
+		to, ok := flow.Workdir(rd.In)
+		return !ok || to != from
+	}) {
+		return moved
+	}
+	moved = slices.Clone(moved)
+	for _, v := range w.Writes {
+		for _, x := range ofMount(v) {
+			for i, text := range moved {
+				script, err := shell.Parse(text, v.Run.Script.Dialect)
+				if err != nil {
+					continue
+				}
+				for _, c := range slices.Backward(script.Commands) {
+					for _, arg := range slices.Backward(c.Args) {
+						if c.Program == v.Command.Program && arg.Text == x.Text {
+							moved[i] = moved[i][:arg.Start] + v.Via + moved[i][arg.End:]
+						}
+					}
+				}
+			}
+		}
+	}
+	return moved
 }
 
 // readsRelative reports a command that names a file to read by the folder it runs in.
