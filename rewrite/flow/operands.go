@@ -177,7 +177,7 @@ func overwrites(cmd command, i int, arg string) bool {
 	case "ansible-vault":
 		return !has("view") && !output("--output", "--vault-password-file", "--vault-id")
 	case "rsync", "scp":
-		return !slices.ContainsFunc(cmd.args, func(x string) bool { return strings.Contains(x, ":") }) // a copy on the same machine
+		return !slices.ContainsFunc(cmd.args, func(x string) bool { return strings.ContainsAny(x, ":$") }) // a copy on the same machine
 	case "git":
 		switch subcommand(cmd.args) {
 		case "rm", "mv", "restore", "checkout":

@@ -134,6 +134,9 @@ func (r *Run) opaque(name string, mayRead func(command) bool) string {
 			if c.sh.StripsEnv(name) || c.sh.Function || c.wraps(r) {
 				continue // what a wrapper or a function runs is listed itself
 			}
+			if r.installer(c, quietInstallers) {
+				continue
+			}
 			if c.unknown() {
 				return c.name()
 			}
