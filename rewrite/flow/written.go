@@ -430,7 +430,7 @@ func (a *analysis) startReads(w *Written, st *dockerfile.Stage) *dockerfile.Inst
 			}
 			switch subcommand(c.args) {
 			case "ci", "i", "install", "add", "update", "upgrade", "publish", "clone", "pull", "fetch", "push", "download", "sync", "restore", "get":
-				if a.readsFile(w, r, c) {
+				if how, ok := a.readsFile(w, r, c); ok && how == Known {
 					return x
 				}
 			}
@@ -514,10 +514,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		if cmd.sh == nil {
 			if slices.ContainsFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }) {
 				w.doubt(in, cmd.name()+" works on it")
-			} else if a.readsFile(w, r, cmd) {
-				mark(Known, cmd.program)
-			} else if classOf(cmd.program, cmd.args) == opaque && !a.foreign(r, cmd, c) {
-				mark(Opaque, cmd.name())
+			} else if how, ok := a.readsFile(w, r, cmd); ok {
+				mark(how, cmd.name())
 			}
 			continue
 		}
@@ -639,15 +637,12 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			w.Name.Text != "" && slices.Contains(w.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, w.File) && (!ok || len(k.Files) == 0) {
 			w.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
-		switch {
-		case named || cmd.sh.Path == "":
+		if named || cmd.sh.Path == "" {
 			if k, ok := kept(cmd.sh); given && ok {
 				w.doubt(in, k.What)
 			}
-		case a.readsFile(w, r, cmd):
-			mark(Known, cmd.program)
-		case (cmd.unknown() || classOf(cmd.program, cmd.args) == opaque) && !a.foreign(r, cmd, c):
-			mark(Opaque, cmd.name())
+		} else if how, ok := a.readsFile(w, r, cmd); ok {
+			mark(how, cmd.name())
 		}
 	}
 	if asks != "" && rd == nil {
@@ -777,21 +772,24 @@ func chmodMode(cmd command) (mode string, ok bool) {
 	return "", false
 }
 
-// readsFile reports whether a program is known to read the file from its place.
-func (a *analysis) readsFile(w *Written, r *Run, cmd command) bool {
-	in := r.In
-	program := strings.TrimPrefix(cmd.program, "./")
-	if k := w.Writes[0].Kept; k != nil {
-		if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
-			return a.asksRemote(in, cmd, clone)
-		}
-		if strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git") {
-			return false // git asks gh only when it is told to
-		}
-		return k.ReadBy(program, cmd.args) && !local(program, cmd.args)
+// readsFile says how a command reads the file from its place, without naming it.
+func (a *analysis) readsFile(w *Written, r *Run, cmd command) (how How, ok bool) {
+	k := w.Writes[0].Kept
+	c := &Copied{Kind: w.Kind, Target: w.File}
+	if k == nil {
+		return a.opens(r, cmd, c)
 	}
-	how, ok := a.opens(r, cmd, &Copied{Kind: w.Kind, Target: w.File})
-	return ok && how == Known
+	program := strings.TrimPrefix(cmd.program, "./")
+	known := k.ReadBy(program, cmd.args) && !local(program, cmd.args)
+	if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
+		known = a.asksRemote(r.In, cmd, clone)
+	} else if strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git") {
+		known = false // git asks gh only when it is told to
+	}
+	if known {
+		return Known, true
+	}
+	return Opaque, (cmd.unknown() || classOf(cmd.program, cmd.args) == opaque) && !a.foreign(r, cmd, c)
 }
 
 // asksRemote reports a command of git that talks to the remote of a clone.
@@ -899,10 +897,11 @@ func runs(wrapper, c *shell.Command) bool {
 func (s *Secret) ReadsFile(r *Run, file string, less []*shell.Command) bool {
 	kind, _ := detect.File(file)
 	return slices.ContainsFunc(r.cmds, func(c command) bool {
-		if c.sh == nil || c.sh.Path == "" || c.sh.Function || c.wraps(r) || slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= c.sh.Start && c.sh.End <= x.End }) {
+		if c.sh == nil || slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= c.sh.Start && c.sh.End <= x.End }) {
 			return false
 		}
-		return slices.Contains(kind.Programs, c.program) && !local(c.program, c.args) || classOf(c.program, c.args) == opaque
+		_, ok := s.a.opens(r, c, &Copied{Kind: kind, Target: file})
+		return ok
 	})
 }
 
