@@ -60,6 +60,36 @@ func withoutCommands(s *shell.Script, companions []flow.Companion) (spans []shel
 	if len(s.Commands) == len(commands) && !slices.ContainsFunc(companions, func(c flow.Companion) bool { return !c.Sole }) {
 		return nil, true, true
 	}
+	// One after the other: what stands between two of them can go only once.
+	sole := slices.DeleteFunc(slices.Clone(companions), func(c flow.Companion) bool { return !c.Sole })
+	slices.SortFunc(sole, func(a, b flow.Companion) int { return a.Command.Start - b.Command.Start })
+	script, done := s, &changedRun{}
+	for _, c := range sole {
+		i := slices.IndexFunc(script.Commands, func(x *shell.Command) bool { return x.Start == done.now(c.Command.Start) && x.Path == c.Command.Path })
+		if i < 0 {
+			return nil, false, false
+		}
+		gone, all, ok := script.RemoveCommand(script.Commands[i])
+		if all {
+			return nil, true, true
+		}
+		if !ok {
+			return nil, false, false
+		}
+		text := script.Text
+		slices.SortFunc(gone, func(a, b shell.Span) int { return b.Start - a.Start })
+		for _, sp := range gone {
+			text = text[:sp.Start] + text[sp.End:]
+			done.cut(sp)
+		}
+		left, err := shell.Parse(text, s.Dialect)
+		if err != nil {
+			return nil, false, false
+		}
+		left.Flags = s.Flags // those of the shell in force too
+		script = left
+	}
+	spans = done.spans
 	for _, c := range companions {
 		if !c.Sole {
 			// One of several files: only its name goes.
@@ -68,16 +98,7 @@ func withoutCommands(s *shell.Script, companions []flow.Companion) (spans []shel
 				start--
 			}
 			spans = append(spans, shell.Span{Start: start, End: c.Arg.End})
-			continue
 		}
-		sp, all, ok := s.RemoveCommand(c.Command)
-		if all {
-			return nil, true, true
-		}
-		if !ok {
-			return nil, false, false
-		}
-		spans = append(spans, sp...)
 	}
 	slices.SortFunc(spans, func(a, b shell.Span) int { return a.Start - b.Start })
 	rest, last := "", 0
@@ -91,11 +112,5 @@ func withoutCommands(s *shell.Script, companions []flow.Companion) (spans []shel
 	rest += s.Text[last:]
 	// What is left must be a script of the other commands.
 	left, err := shell.Parse(rest, s.Dialect)
-	want := len(s.Commands)
-	for _, c := range companions {
-		if c.Sole {
-			want--
-		}
-	}
-	return spans, false, err == nil && len(left.Commands) == want
+	return spans, false, err == nil && len(left.Commands) == len(script.Commands)
 }

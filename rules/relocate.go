@@ -68,6 +68,10 @@ func relocate(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason != "" {
 		return nil, reason
 	}
+	if len(edits) == 0 {
+		w := s.Written[0]
+		return nil, fmt.Sprintf("line %d: %s, and whether the RUN takes it back for certain is not known", w.First().Line, w.Writes[0].What)
+	}
 	fix := &rewrite.Fix{
 		Title:   strings.Join(m.titles, ", "),
 		Safety:  m.safety,
@@ -146,6 +150,7 @@ func (m *relocation) file(w *flow.Written) string {
 	if reason != "" {
 		return reason
 	}
+	moved = mountInFull(w, moved)
 	inside := slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool { return rd.In == first })
 	if c := w.Writes[0].Command; inside && (c.Dir != "" || !c.DirKnown) && relativePaths("rm -f "+name) {
 		// It is undone from the folder that the RUN begins in.
@@ -214,6 +219,8 @@ func (m *relocation) readers(w *flow.Written, r *flow.Run, u use, inside func(c 
 		c.here = c.here || len(after) > 0 && w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 		if rd.How == flow.Opaque {
 			m.lower("check that %s (line %d) needs %s", rd.Program, rd.In.Line, shown(w))
+		} else if rd.Given != "" {
+			m.lower("line %d: %s is given %s and may keep what is in it", rd.In.Line, rd.Given, shown(w))
 		}
 		if rd.In == first {
 			if rd.Removes && w.Writes[0].Kept == nil {
@@ -392,7 +399,7 @@ func (m *relocation) detach(w *flow.Written) ([]string, string) {
 		}
 		// Where nothing was written, one that failed did not have to stop the RUN that it was in.
 		if program := ""; conditional && len(out) > n {
-			if program, _, _ = strings.Cut(out[n], " "); program == "chmod" || program == "chown" {
+			if program, _, _ = strings.Cut(out[n], " "); program == "chmod" || program == "chown" || program == "chgrp" || program == "chattr" {
 				return nil, fmt.Sprintf("line %d: %s works on %s, which may not be there", x.In.Line, program, shown(w))
 			}
 		}
@@ -419,23 +426,12 @@ func (c *changedRun) without() string {
 	}
 	slices.SortFunc(c.gone, func(a, b *shell.Command) int { return a.Start - b.Start })
 	script := c.run.Script
-	now := func(at int) int { // an offset of the script as it was, in what is left of it
-		n := at
-		for _, sp := range c.spans {
-			if sp.End <= at {
-				n -= sp.End - sp.Start
-			} else if sp.Start < at {
-				n -= at - sp.Start
-			}
-		}
-		return n
-	}
 	for _, cmd := range c.gone {
 		if slices.ContainsFunc(c.spans, func(sp shell.Span) bool { return sp.Start <= cmd.Start && cmd.End <= sp.End }) {
 			continue // it went with another
 		}
 		unclear := fmt.Sprintf("line %d: %s cannot be taken out of its RUN with certainty", c.run.In.Line, cmd.Program)
-		i := slices.IndexFunc(script.Commands, func(x *shell.Command) bool { return x.Start == now(cmd.Start) && x.Path == cmd.Path })
+		i := slices.IndexFunc(script.Commands, func(x *shell.Command) bool { return x.Start == c.now(cmd.Start) && x.Path == cmd.Path })
 		if i < 0 {
 			return unclear
 		}
@@ -457,9 +453,23 @@ func (c *changedRun) without() string {
 		if err != nil {
 			return unclear
 		}
+		left.Flags = script.Flags // those of the shell in force too
 		script = left
 	}
 	return ""
+}
+
+// now is an offset of the script as it was, in what is left of it.
+func (c *changedRun) now(at int) int {
+	n := at
+	for _, sp := range c.spans {
+		if sp.End <= at {
+			n -= sp.End - sp.Start
+		} else if sp.Start < at {
+			n -= at - sp.Start
+		}
+	}
+	return n
 }
 
 // cut adds a span of what is left of the script, told in the script as it was.
@@ -493,7 +503,7 @@ func (m *relocation) companions(w *flow.Written, u use) string {
 		switch {
 		case x.Text != "" || inside && x.In == w.First() && !u.env:
 			continue
-		case k != nil && x.Command.Program != "chmod" && x.Command.Program != "chown" && x.Command.Program != "touch":
+		case k != nil && len(x.Command.Redirs) > 0:
 			continue // a line more in the tool's file
 		case k != nil:
 			return fmt.Sprintf("line %d: %s works on %s, which is not there without the secret", x.In.Line, x.Command.Program, shown(w))
@@ -743,7 +753,7 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 		return fmt.Sprintf("line %d reads %s as another user than line %d writes it", in.Line, shown(w), first.Line)
 	}
 	relative := w.Name.Text != "" && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"'`), "/") && !strings.HasPrefix(w.Name.Text, "~") && !strings.HasPrefix(strings.TrimLeft(w.Name.Text, `"`), "$")
-	relative = relative || slices.ContainsFunc(w.Writes, readsRelative) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
+	relative = relative || slices.ContainsFunc(w.Writes, func(v flow.Write) bool { return readsRelative(v) && len(ofMount(v)) == 0 }) || w.Writes[0].Kept != nil && w.Writes[0].Kept.Here
 	relative = relative && !u.env
 	covered := slices.ContainsFunc(in.Mounts(), func(x dockerfile.Mount) bool {
 		return x.Type == "secret" && flow.MountTarget(in, x, x.Opts["id"]) == w.File
@@ -777,7 +787,7 @@ func (m *relocation) fits(w *flow.Written, rd flow.FileReader, u use) string {
 		}
 	}
 	for _, v := range w.Writes {
-		if readsRelative(v) && v.Command.Dir != "" || relative && v.Command.Dir != "" {
+		if readsRelative(v) && len(ofMount(v)) == 0 && v.Command.Dir != "" || relative && v.Command.Dir != "" {
 			return fmt.Sprintf("line %d writes %s in another folder than the RUN's", first.Line, shown(w))
 		}
 		if why := m.inputs(v, between); why != "" {
@@ -832,6 +842,58 @@ func boundInput(in *dockerfile.Instruction, text string, dialect shell.Dialect) 
 		}
 	}
 	return ""
+}
+
+// ofMount returns the words of a command that name a mounted file by the folder that the
+// command runs in.
+func ofMount(v flow.Write) []shell.Word {
+	dir, ok := flow.Workdir(v.In)
+	if !ok || !v.Command.DirKnown || !path.IsAbs(v.Via) || !plainPath(v.Via) {
+		return nil
+	}
+	if at := v.Command.Dir; path.IsAbs(at) {
+		dir = at
+	} else {
+		dir = path.Join(dir, at)
+	}
+	var out []shell.Word
+	for _, x := range v.Command.Args {
+		if x.IsLit && !x.Tilde && !path.IsAbs(x.Lit) && path.Join(dir, x.Lit) == v.Via {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// mountInFull names a mounted file in full in the commands that write it down elsewhere,
+// where one that reads what they write runs in another folder.
+func mountInFull(w *flow.Written, moved []string) []string {
+	from, _ := flow.Workdir(w.First())
+	if !slices.ContainsFunc(w.Readers, func(rd flow.FileReader) bool {
+		to, ok := flow.Workdir(rd.In)
+		return !ok || to != from
+	}) {
+		return moved
+	}
+	moved = slices.Clone(moved)
+	for _, v := range w.Writes {
+		for _, x := range ofMount(v) {
+			for i, text := range moved {
+				script, err := shell.Parse(text, v.Run.Script.Dialect)
+				if err != nil {
+					continue
+				}
+				for _, c := range slices.Backward(script.Commands) {
+					for _, arg := range slices.Backward(c.Args) {
+						if c.Program == v.Command.Program && arg.Text == x.Text {
+							moved[i] = moved[i][:arg.Start] + v.Via + moved[i][arg.End:]
+						}
+					}
+				}
+			}
+		}
+	}
+	return moved
 }
 
 // readsRelative reports a command that names a file to read by the folder it runs in.

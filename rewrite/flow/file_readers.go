@@ -66,8 +66,8 @@ func (a *analysis) copiedFolder(s *Secret, from *dockerfile.Stage) {
 					continue
 				}
 				for _, cmd := range a.run(x).cmds {
-					if slices.Contains(c.Kind.Programs, cmd.program) || cmd.program != "" && classOf(cmd.program, cmd.args) == opaque {
-						s.doubt(in, "another stage copies its folder, and "+cmd.program+" may read it there")
+					if _, ok := a.opens(a.run(x), cmd, c); ok {
+						s.doubt(in, "another stage copies its folder, and "+cmd.name()+" may read it there")
 					}
 				}
 			}
@@ -154,26 +154,21 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		}
 	}
 	for _, cmd := range r.cmds {
-		if cmd.sh == nil {
-			if i := slices.IndexFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }); i >= 0 && changes(cmd.program) {
-				c.Companions = append(c.Companions, Companion{In: in, Run: r, Sole: files(cmd) == 1 && cmd.program != "mv" && cmd.program != "cp"})
-				gone = gone || cmd.program == "rm" || cmd.program == "unlink"
-				continue
-			}
-			if slices.Contains(c.Kind.Programs, cmd.program) || slices.ContainsFunc(cmd.args, func(x string) bool { return path.Clean(x) == c.Target }) {
-				mark(Known, cmd.program)
-			} else if classOf(cmd.program, cmd.args) == opaque {
-				mark(Opaque, cmd.name())
-			}
-			continue
-		}
 		named, companion := false, false
-		if why := a.sweeps(in, cmd, c); why != "" {
-			s.doubt(in, why)
+		if cmd.sh != nil {
+			if why := a.sweeps(r, cmd, c); why != "" {
+				s.doubt(in, why)
+			}
 		}
-		for _, w := range cmd.sh.Args {
-			if !a.sameFile(r, cmd.sh, w, c) {
-				switch above, pattern := a.aboveFile(r, cmd.sh, w, c); {
+		for i := range cmd.args {
+			if cmd.wraps(r) && r.inner(cmd, i) {
+				continue // an argument of what it runs, which is listed itself
+			}
+			if !a.namesFile(r, cmd, i, c) {
+				if cmd.sh == nil {
+					continue
+				}
+				switch above, pattern := a.aboveFile(r, cmd.sh, cmd.word(i), c); {
 				case above && wholeFolder(cmd):
 					c.around = append(c.around, around{in, cmd.program})
 				case pattern && (wholeFolder(cmd) || changes(cmd.program)):
@@ -181,26 +176,51 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 				}
 				continue
 			}
-			named = true
-			switch cmd.program {
-			case "rm", "chmod", "chown", "unlink":
+			switch workOn(cmd, i) {
+			case says:
+				continue
+			case tends, removes:
 				companion = true
-				if cmd.program == "chown" && User(in) != "" {
-					s.doubt(in, "chown gives it to another user")
+				if (cmd.program == "chown" || cmd.program == "chgrp") && User(in) != "" {
+					s.doubt(in, cmd.program+" gives it to another user")
 				}
-				c.Companions = append(c.Companions, Companion{in, r, cmd.sh, w, files(cmd) == 1})
-				gone = gone || cmd.program == "rm" || cmd.program == "unlink"
-			case "cp", "mv", "install":
+				x := Companion{In: in, Run: r, Command: cmd.sh, Sole: a.onlyFile(r, cmd, c)}
+				if cmd.sh != nil {
+					x.Arg = cmd.word(i)
+				}
+				if !x.Sole || !slices.ContainsFunc(c.Companions, func(o Companion) bool { return o.Run == r && o.Command == cmd.sh }) {
+					c.Companions = append(c.Companions, x)
+				}
+				gone = gone || workOn(cmd, i) == removes
+			case copies:
 				// A copy of a mount is a file of its own, which the rule for those looks after.
-				if last := cmd.sh.Args[len(cmd.sh.Args)-1]; files(cmd) != 2 || w == last || cmd.sh.In&unsureContext != 0 || cmd.sh.Parent != nil {
+				if cmd.sh == nil || files(cmd) != 2 || i == lastFile(cmd) || cmd.sh.In&unsureContext != 0 || cmd.sh.Parent != nil {
 					s.doubt(in, cmd.program+" moves or changes it")
 				} else if cmd.program == "mv" {
-					c.Moves = append(c.Moves, Companion{in, r, cmd.sh, w, true})
+					c.Moves = append(c.Moves, Companion{in, r, cmd.sh, cmd.word(i), true})
 					gone = true
 				}
 				c.Passed = true
-			case "ln", "sed", "tee", "truncate", "shred", "dd":
+			case alters:
 				s.doubt(in, cmd.program+" moves or changes it")
+			case lends:
+				s.doubt(in, cmd.program+" gives another file what this one has")
+			case archives:
+				s.doubt(in, cmd.program+" puts it into an archive")
+			}
+			named = true
+		}
+		if cmd.sh == nil {
+			if how, ok := a.opens(r, cmd, c); named && !companion {
+				mark(Known, cmd.program)
+			} else if ok && !companion {
+				mark(how, cmd.name())
+			}
+			continue
+		}
+		for _, as := range cmd.sh.Assigns {
+			if as.Command == cmd.sh && !cmd.declares() && a.spelledOut(r, cmd, as.Value.Text, c) {
+				named = true // GIT_SSH_COMMAND="ssh -i F" git …
 			}
 		}
 		for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
@@ -214,16 +234,11 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		if slices.Contains(c.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, c.Target) {
 			s.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
-		switch {
-		case companion:
-		case named:
+		if how, ok := a.opens(r, cmd, c); companion {
+		} else if named {
 			mark(Named, cmd.program)
-		case cmd.wraps(r) || cmd.sh.Function:
-		case local(cmd.program, cmd.args): // npm config set
-		case slices.Contains(c.Kind.Programs, strings.TrimPrefix(cmd.program, "./")):
-			mark(Known, cmd.program)
-		case cmd.sh.Opaque || cmd.sh.Path != "" && classOf(cmd.program, cmd.args) == opaque:
-			mark(Opaque, cmd.name())
+		} else if ok {
+			mark(how, cmd.name())
 		}
 	}
 	if rd != nil {
@@ -232,20 +247,77 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 	return gone
 }
 
-// files counts the arguments of a command that name files.
-func files(cmd command) int {
-	n := 0
-	for i, a := range cmd.args {
-		if strings.HasPrefix(a, "-") && a != "-" || i == 0 && (cmd.program == "chmod" || cmd.program == "chown") {
-			continue
+// namesFile reports whether an argument of a command is the file, or has it for its
+// value: --reference=F, of=F, -iF.
+func (a *analysis) namesFile(r *Run, cmd command, i int, c *Copied) bool {
+	dir := ""
+	if cmd.sh != nil {
+		dir = cmd.sh.Dir
+		if w := cmd.word(i); w.Glob {
+			return false
+		} else if a.sameFile(r, cmd.sh, w, c) {
+			return true
 		}
-		n++
 	}
-	return n
+	same := func(p string) bool { return p != "" && a.resolve(r.In, dir, p) == c.Target }
+	text := cmd.args[i]
+	if cmd.sh == nil && same(text) {
+		return true
+	}
+	switch cmd.program {
+	case "echo", "printf", "sed", "awk", "gawk", "grep", "egrep", "export":
+		return false // whose arguments are text
+	}
+	text = strings.Trim(text, `"'`)
+	value := ""
+	switch k := strings.LastIndexAny(text, "=@"); {
+	case k >= 0:
+		value = text[k+1:]
+	case strings.HasPrefix(text, "file://"):
+		value = text[len("file://"):]
+	case len(text) > 2 && text[0] == '-' && text[1] != '-':
+		value = text[2:]
+	}
+	if path.IsAbs(value) || strings.HasPrefix(value, "~") || strings.HasPrefix(value, "$") || strings.HasSuffix(value, path.Base(c.Target)) {
+		return same(value)
+	}
+	return false
+}
+
+// spelledOut reports whether one of the words of a text is the file.
+func (a *analysis) spelledOut(r *Run, cmd command, text string, c *Copied) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(text, func(x rune) bool { return strings.ContainsRune(" \t\n\"'=,:;", x) }), func(p string) bool {
+		return strings.HasSuffix(p, path.Base(c.Target)) && a.resolve(r.In, cmd.sh.Dir, p) == c.Target
+	})
+}
+
+// declares reports a command that gives variables a value, for those that come later.
+func (c command) declares() bool {
+	switch c.program {
+	case "export", "readonly", "declare", "typeset", "local":
+		return true
+	}
+	return false
+}
+
+// inner reports whether an argument of a wrapper belongs to what it runs.
+func (r *Run) inner(wrapper command, i int) bool {
+	return slices.ContainsFunc(r.wrapped(wrapper.sh), func(x *shell.Command) bool { return wrapper.word(i).End > x.Start })
+}
+
+// onlyFile reports whether a command works on the file, and on no other.
+func (a *analysis) onlyFile(r *Run, cmd command, c *Copied) bool {
+	for _, i := range operands(cmd.program, cmd.args) {
+		if !a.namesFile(r, cmd, i, c) {
+			return false
+		}
+	}
+	return true
 }
 
 // sweeps says why a command may come upon the file without naming it.
-func (a *analysis) sweeps(in *dockerfile.Instruction, cmd command, c *Copied) string {
+func (a *analysis) sweeps(r *Run, cmd command, c *Copied) string {
+	in := r.In
 	switch cmd.program {
 	case "find":
 		if slices.ContainsFunc(cmd.args, func(x string) bool {
@@ -261,17 +333,53 @@ func (a *analysis) sweeps(in *dockerfile.Instruction, cmd command, c *Copied) st
 			}
 		}
 	case "git":
-		if sub := subcommand(cmd.args); sub == "clean" || sub == "stash" || sub == "reset" || sub == "checkout" {
-			return "git " + sub + " may come upon the file"
+		switch sub := subcommand(cmd.args); sub {
+		case "clean", "stash", "reset", "checkout":
+			if !a.outsideClone(in, cmd, c.Target) {
+				return "git " + sub + " may come upon the file"
+			}
 		}
-	case "rm", "mv", "chmod", "chown", "shred", "unlink":
-		for _, w := range cmd.sh.Args {
-			if !w.IsLit && !w.Glob && strings.Contains(w.Text, "$") && !strings.Contains(w.Text, "$HOME") && !strings.Contains(w.Text, "${HOME}") {
-				return cmd.program + " works on what a variable names"
+	case "rm", "mv", "chmod", "chown", "chgrp", "shred", "unlink":
+		for _, i := range operands(cmd.program, cmd.args) {
+			w := cmd.word(i)
+			if w.IsLit || w.Glob {
+				continue
+			}
+			// What comes before a variable says enough where the file is not below it.
+			if known, variable, ok := strings.Cut(a.absolute(r, cmd.sh, plain(w)), "$"); ok {
+				if variable == "" || !path.IsAbs(known) || strings.HasPrefix(c.Target, known) || !path.IsAbs(c.Target) {
+					return cmd.program + " works on what a variable names"
+				}
 			}
 		}
 	}
 	return ""
+}
+
+// outsideClone reports whether a file cannot be in the working tree that git works on: it
+// is not below the folder that git runs in, and no tree has both.
+func (a *analysis) outsideClone(in *dockerfile.Instruction, cmd command, file string) bool {
+	dir, known := cmd.sh.Dir, cmd.sh.DirKnown
+	for i, x := range cmd.args {
+		if x == "-C" && i+1 < len(cmd.args) {
+			dir = path.Join(dir, cmd.args[i+1])
+			if path.IsAbs(cmd.args[i+1]) {
+				dir, known = cmd.args[i+1], true
+			}
+		}
+		if strings.HasPrefix(x, "--work-tree") || strings.HasPrefix(x, "--git-dir") {
+			return false
+		}
+	}
+	at := a.resolve(in, dir, ".")
+	if !known || !path.IsAbs(at) || !path.IsAbs(file) || strings.Contains(at, "$") || covers(at, file) {
+		return false
+	}
+	top := func(p string) string {
+		first, _, _ := strings.Cut(p[1:], "/")
+		return first
+	}
+	return top(at) != top(file) || strings.Contains(file, "/.ssh/") // nobody has a home folder for a clone with such a file in it
 }
 
 // changes reports commands that change or remove the files that they name.
@@ -307,89 +415,4 @@ func wholeFolder(cmd command) bool {
 		})
 	}
 	return false
-}
-
-// absolute is a script's path as far as it is known: in the folder that the command
-// runs in, itself in the RUN's WORKDIR.
-func (a *analysis) absolute(in *dockerfile.Instruction, cmd *shell.Command, p string) string {
-	return a.resolve(in, cmd.Dir, p)
-}
-
-func (a *analysis) resolve(in *dockerfile.Instruction, dir, p string) string {
-	if dir == "~" || strings.HasPrefix(dir, "~/") {
-		if !path.IsAbs(p) && !strings.HasPrefix(p, "~") && !strings.HasPrefix(p, "$") {
-			p = path.Join(dir, p)
-		}
-		dir = ""
-	}
-	for _, home := range []string{"~/", "$HOME/", "${HOME}/"} {
-		if rest, ok := strings.CutPrefix(p, home); ok {
-			return path.Join(homeOf(in), rest)
-		}
-	}
-	if !path.IsAbs(p) {
-		p = path.Join(dir, p)
-	}
-	if !path.IsAbs(p) {
-		if dir, ok := Workdir(in); ok {
-			p = path.Join(dir, p)
-		}
-	}
-	return path.Clean(p)
-}
-
-// homeOf is what ~ stands for in a RUN: HOME, or the folder that its user most likely has.
-func homeOf(in *dockerfile.Instruction) string {
-	set := ""
-	for _, x := range in.Stage.History(in) {
-		if x.Name != "env" {
-			continue
-		}
-		for _, p := range x.Pairs() {
-			if p.Name == "HOME" {
-				set = strings.Trim(p.Value.Text, `"'`)
-			}
-		}
-	}
-	switch u := User(in); {
-	case set != "":
-		return set
-	case u != "" && u != "root" && u != "0":
-		return path.Join("/home", u)
-	}
-	return "/root"
-}
-
-func (a *analysis) sameFile(r *Run, cmd *shell.Command, w shell.Word, c *Copied) bool {
-	p := plain(w)
-	return p != "" && !w.Glob && a.absolute(r.In, cmd, p) == c.Target
-}
-
-// plain is a word's text without the quotes that do not matter here.
-func plain(w shell.Word) string {
-	if w.IsLit {
-		return w.Lit
-	}
-	return strings.Trim(w.Text, `"`)
-}
-
-// aboveFile reports whether a word names a folder that the file is in, or is a pattern
-// that matches the file or such a folder.
-func (a *analysis) aboveFile(r *Run, cmd *shell.Command, w shell.Word, c *Copied) (above, pattern bool) {
-	p := plain(w)
-	if p == "" || strings.HasPrefix(p, "-") {
-		return false, false
-	}
-	abs := a.absolute(r.In, cmd, p)
-	for dir := c.Target; ; dir = path.Dir(dir) {
-		if dir != c.Target && abs == dir {
-			return true, false
-		}
-		if ok, err := path.Match(abs, dir); w.Glob && (ok || err != nil) {
-			return false, true
-		}
-		if dir == "/" || dir == "." {
-			return false, false
-		}
-	}
 }

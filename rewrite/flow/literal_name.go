@@ -97,7 +97,7 @@ func (a *analysis) unread(r *Run, name string, own bool, group []*literal) bool 
 		if slices.ContainsFunc(group, func(l *literal) bool { return l.flag && l.command == c.sh }) {
 			continue // what PROGRAM_FLAG may mean to the program, the flag says already
 		}
-		if !own && (c.sh.Opaque || a.mayRead(r.In, c, name)) {
+		if !own && (c.unknown() || a.mayRead(r.In, c, name)) {
 			return false
 		}
 	}

@@ -219,8 +219,8 @@ func (a *analysis) places(s *Secret, group []*literal, as string) {
 			if u.Assign == "" || u.Command == nil || u.Command.Path == "export" {
 				continue
 			}
-			if c := u.Command; classOf(c.Program, words(c.Args)) == opaque && !passesOn(c.Program) {
-				s.Writes = append(s.Writes, Write{In: r.In, What: (command{program: c.Program, sh: c}).name() + " is given it and may keep it", Unsure: true, Run: r})
+			if c := toCommand(u.Command); classOf(c.program, c.args) == opaque && !passesOn(c.program) {
+				s.Writes = append(s.Writes, Write{In: r.In, What: c.name() + " is given it and may keep it", Unsure: true, Run: r})
 			}
 		}
 		if file := r.dumps(); file != "" {

@@ -56,7 +56,7 @@ func TestLiterals(t *testing.T) {
 		// flags
 		{`x --password ` + v, `X_PASSWORD=` + v + ` write[x is given it and may keep it]`},
 		{`/opt/x.sh --password=` + v, `X_PASSWORD=` + v + ` write[x.sh is given it and may keep it]`},
-		{`$HOME/bin/x --api-key ` + v, `X_API_KEY=` + v + ` write[a program is given it and may keep it]`},
+		{`$HOME/bin/x --api-key ` + v, `X_API_KEY=` + v + ` write[x is given it and may keep it]`},
 		{`sudo -u shop curl --pass '` + v + `' h`, `CURL_PASS=` + v},
 		{`x --password "$P" --password-file ` + v + ` --no-password ` + v, ``},
 		{`mysql -uroot -p ` + v, ``},

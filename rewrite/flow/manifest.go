@@ -15,7 +15,7 @@ import (
 // because a file of the build context that configures it names the variable.
 func (a *analysis) known(r *Run, name string) string {
 	for _, c := range r.cmds {
-		if c.program == "" || c.program != "yarn" && local(c.program, c.args) || c.sh != nil && c.sh.StripsEnv(name) {
+		if c.program == "" || informs(c.program, c.args) || checks(c.program, c.args) || c.program != "yarn" && local(c.program, c.args) || c.sh != nil && c.sh.StripsEnv(name) {
 			continue
 		}
 		seen, named := false, false

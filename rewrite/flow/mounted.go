@@ -61,7 +61,7 @@ func (a *analysis) mount(s *Secret, in *dockerfile.Instruction, m dockerfile.Mou
 	}
 	if file := MountTarget(in, m, id); file != "" && r.Script != nil {
 		via(file, r.writesOf(r.pathUses(file, func(c *shell.Command, w shell.Word) bool {
-			return plain(w) != "" && a.absolute(in, c, plain(w)) == file
+			return plain(w) != "" && a.absolute(r, c, plain(w)) == file
 		})))
 		via(file, a.swept(r, file))
 		via(file, r.unnamed(0))
@@ -95,7 +95,7 @@ func (a *analysis) swept(r *Run, file string) []Write {
 		}
 		for _, w := range from {
 			above, pattern := a.aboveFile(r, c, w, &Copied{Target: file})
-			if plain(w) == "/" || !above && !(pattern && !hides(a.absolute(r.In, c, plain(w)), file)) {
+			if plain(w) == "/" || !above && !(pattern && !hides(a.absolute(r, c, plain(w)), file)) {
 				continue
 			}
 			if plain(to) == "" || !r.removed(c, plain(to)) {

@@ -25,6 +25,28 @@ func (r *Run) mentions(name string) bool {
 	return slices.ContainsFunc(r.Script.Mentions(name), func(m shell.Span) bool { return !r.printed(m) })
 }
 
+// idle reports a script that only sets variables, which end with it: what it reads has no
+// effect, and an empty value does as well.
+func (r *Run) idle() bool {
+	if r.Script == nil || r.Script.Nounset || r.Script.Opaque || len(r.cmds)+len(r.Script.Assigns) == 0 {
+		return false
+	}
+	for _, u := range r.Script.Uses {
+		switch u.Form {
+		case "", ":-", ":+", "#len":
+		default:
+			return false // ${T:?} ends the script
+		}
+	}
+	return !slices.ContainsFunc(r.cmds, func(c command) bool {
+		switch c.program {
+		case "export", "readonly", "declare", "typeset", "unset", ":", "true":
+			return c.sh.PipeTo != nil || len(c.sh.Redirs)+len(c.sh.Around) > 0
+		}
+		return true
+	})
+}
+
 // printed reports whether a span is text in the words or the quoted here-document of a
 // command that prints it as it is.
 func (r *Run) printed(m shell.Span) bool {
@@ -107,14 +129,17 @@ func (r *Run) opaque(name string, mayRead func(command) bool) string {
 			if c.sh.StripsEnv(name) || c.sh.Function || c.wraps(r) {
 				continue // what a wrapper or a function runs is listed itself
 			}
-			if c.sh.Opaque {
+			if r.installer(c, quietInstallers) {
+				continue
+			}
+			if c.unknown() {
 				return c.name()
 			}
 			if c.sh.Path == "" {
 				continue // only redirections
 			}
 		}
-		if mayRead(c) {
+		if !informs(c.program, c.args) && !checks(c.program, c.args) && mayRead(c) {
 			return c.name()
 		}
 	}

@@ -32,6 +32,7 @@ type command struct {
 	program string
 	args    []string
 	sh      *shell.Command // nil in the exec form
+	lead    int            // words of sh before args: -m pip
 }
 
 // Source maps a span of the script to bytes of the file; ok is false where a line
@@ -107,7 +108,7 @@ func readRun(in *dockerfile.Instruction) *Run {
 	flags := shell.FlagsOf(shellWords(in))
 	s.Errexit, s.Nounset = s.Errexit || flags.Errexit, s.Nounset || flags.Nounset
 	for _, c := range s.Commands {
-		r.cmds = append(r.cmds, command{c.Program, words(c.Args), c})
+		r.cmds = append(r.cmds, toCommand(c))
 	}
 	return r
 }
@@ -137,7 +138,7 @@ func (r *Run) exec(args []string) {
 				r.pieces = jsonPieces(r.In.Text[e[i+1].Start+1:e[i+1].End-1], e[i+1].Start+1, args[i+1])
 			}
 			for _, c := range s.Commands {
-				r.cmds = append(r.cmds, command{c.Program, words(c.Args), c})
+				r.cmds = append(r.cmds, toCommand(c))
 			}
 			return
 		}
@@ -148,7 +149,8 @@ func (r *Run) exec(args []string) {
 	if i := strings.LastIndexByte(program, '/'); i >= 0 && !strings.HasPrefix(program, "./") {
 		program = program[i+1:]
 	}
-	r.cmds = []command{{program, args[1:], nil}}
+	program, lead := runsAs(program, args[1:])
+	r.cmds = []command{{program: program, args: args[1+lead:]}}
 }
 
 // escaped marks a piece of one character that is written as an escape sequence.

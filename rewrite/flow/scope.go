@@ -138,6 +138,9 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 		s.doubt(in, r.Why)
 		return
 	}
+	if r.idle() {
+		return
+	}
 	if file := r.dumps(); file != "" {
 		s.Writes = append(s.Writes, Write{In: in, What: "writes its whole environment to " + file})
 	}

@@ -36,7 +36,7 @@ func Workdir(in *dockerfile.Instruction) (dir string, ok bool) {
 		if x.Name != "workdir" {
 			continue
 		}
-		w := strings.TrimSpace(x.ArgText())
+		w := settledIn(x, strings.TrimSpace(x.ArgText()))
 		switch {
 		case strings.ContainsAny(w, "$\\`\"'"):
 			dir, ok = "", false
@@ -54,7 +54,7 @@ func User(in *dockerfile.Instruction) string {
 	user := ""
 	for _, x := range in.Stage.History(in) {
 		if x.Name == "user" {
-			user = strings.TrimSpace(x.ArgText())
+			user = settledIn(x, strings.TrimSpace(x.ArgText()))
 		}
 	}
 	return user
@@ -63,7 +63,7 @@ func User(in *dockerfile.Instruction) string {
 // target finds where the file stands in the image.
 func (a *analysis) target(s *Secret, in *dockerfile.Instruction, words []dockerfile.Word) {
 	c := s.Copied
-	dest := words[len(words)-1].Text
+	dest := settledIn(in, words[len(words)-1].Text)
 	if strings.ContainsAny(dest, "$~\\`") {
 		s.doubt(in, "its destination holds a variable or a ~")
 		return
@@ -110,7 +110,7 @@ func (a *analysis) isFolder(in *dockerfile.Instruction, dir, workdir string) boo
 	for _, x := range in.Stage.History(in) {
 		switch x.Name {
 		case "workdir":
-			w := strings.TrimSpace(x.ArgText())
+			w := settledIn(x, strings.TrimSpace(x.ArgText()))
 			if !path.IsAbs(w) {
 				w = path.Join(wd, w)
 			}
@@ -125,7 +125,7 @@ func (a *analysis) isFolder(in *dockerfile.Instruction, dir, workdir string) boo
 					continue
 				}
 				for _, arg := range cmd.args {
-					p := arg
+					p := r.settled(arg)
 					if rest, ok := strings.CutPrefix(p, "~/"); ok {
 						p = "/root/" + rest
 					}
@@ -142,7 +142,7 @@ func (a *analysis) isFolder(in *dockerfile.Instruction, dir, workdir string) boo
 			if !ok || len(words) < 2 {
 				continue
 			}
-			dest := words[len(words)-1].Text
+			dest := settledIn(x, words[len(words)-1].Text)
 			p := path.Clean(dest)
 			if !path.IsAbs(p) && wd != "" {
 				p = path.Join(wd, p)

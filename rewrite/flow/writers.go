@@ -136,7 +136,7 @@ func kept(c *shell.Command) (Kept, bool) {
 	if strings.HasPrefix(program, "python") && len(args) > 1 && args[0].Lit == "-m" && args[1].IsLit {
 		program, written, args = args[1].Lit, written+" -m "+args[1].Text, args[2:]
 	}
-	rows := writers()[program]
+	rows := writers()[unversioned(program)]
 	for _, exact := range []bool{true, false} {
 		for i := range rows {
 			w := rows[i]

@@ -26,7 +26,7 @@ func (r *Run) hands(w *Write, by *shell.Command, file string) (ok bool) {
 	}
 	h := &Handed{Command: by, Name: file}
 	for _, x := range r.Script.Commands {
-		if x.In&unsureContext != 0 || files(command{x.Program, words(x.Args), x}) != 1 ||
+		if x.In&unsureContext != 0 || files(command{program: x.Program, args: words(x.Args), sh: x}) != 1 ||
 			!slices.ContainsFunc(x.Args, func(a shell.Word) bool { return plain(a) != "" && samePath(r, by, x, file, plain(a)) }) {
 			continue
 		}

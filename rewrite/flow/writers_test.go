@@ -179,14 +179,16 @@ func TestKeptReaders(t *testing.T) {
 		{"git config --global a b", "python3 -m pip install x", true},
 		{"git config --global a b", "python3 app.py", false},
 		{"git config --global a b", "bundle install", true},
-		{"pip config set a b", "python -m venv /v", true},
+		{"pip config set a b", "python -m venv /v", false}, // ensurepip leaves pip's configuration aside
+		{"pip config set a b", "python -m venv --upgrade-deps /v", true},
+		{"pip config set a b", "python3.12 -Im build", true},
 		{"pip config set a b", "uv pip install x", false},
 		{"hf auth login --token x", "python3 download.py", true},
 		{"docker login", "buildah pull x", true},
 	} {
 		k, ok := kept(commandOf(t, tc.command))
-		r := commandOf(t, tc.reader)
-		if !ok || k.ReadBy(r.Program, words(r.Args)) != tc.want {
+		r := toCommand(commandOf(t, tc.reader))
+		if !ok || k.ReadBy(r.program, r.args) != tc.want {
 			t.Errorf("%s, then %s: want %v", tc.command, tc.reader, tc.want)
 		}
 	}

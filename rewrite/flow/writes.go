@@ -223,6 +223,7 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		add(Write{What: what, account: c.Program})
 		return
 	}
+	runs := toCommand(c)
 	if what, ok := hashes(c.Program, args); ok {
 		add(Write{What: what, Hashed: true})
 		return
@@ -256,7 +257,7 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		}
 		return
 	}
-	if what, unsure, ok := persists(c.Program, args); ok {
+	if what, unsure, ok := persists(runs.program, runs.args); ok {
 		if !r.takesBack(c) {
 			add(Write{What: what, Unsure: unsure})
 		}
@@ -324,7 +325,7 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		}
 		if n >= 2 && !r.removed(c, plain(c.Args[n-1])) {
 			w := Write{What: c.Program + " copies it to " + strings.Trim(c.Args[n-1].Text, `"'`), Command: c, How: Replaces, Path: c.Args[n-1]}
-			if files(command{c.Program, args, c}) != 2 || c.Program == "ln" || c.Program == "mv" {
+			if files(command{program: c.Program, args: args}) != 2 || c.Program == "ln" || c.Program == "mv" {
 				w.Command, w.How = nil, Elsewhere
 			}
 			add(w)
@@ -347,8 +348,8 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		if c.PipeTo != nil && c.PipeTo != c {
 			r.sink(c.PipeTo, c, uses, add)
 		}
-	case classOf(c.Program, args) == opaque && !c.Function && !passesOn(c.Program):
-		what := c.Program
+	case classOf(runs.program, runs.args) == opaque && !c.Function && !passesOn(runs.program):
+		what := runs.program
 		if what == "" {
 			what = "a program"
 		}
@@ -619,10 +620,10 @@ func (r *Run) removed(c *shell.Command, file string) bool {
 		}
 		args, folder := x.Args, false
 		switch {
-		case x.Program == "mv" && files(command{"mv", words(args), x}) == 2:
+		case x.Program == "mv" && files(command{program: "mv", args: words(args)}) == 2:
 			args = args[len(args)-1:]
 		case x.Program == "rm":
-			folder = wholeFolder(command{"rm", words(args), x})
+			folder = wholeFolder(command{program: "rm", args: words(args)})
 		case x.Program != "unlink":
 			continue
 		}

@@ -46,7 +46,8 @@ type Along struct {
 // FileReader is a RUN that reads the file, or may.
 type FileReader struct {
 	Reader
-	Removes bool // it removes the file itself, after reading
+	Removes bool   // it removes the file itself, after reading
+	Given   string // a program that is not known, and is told the file's name: it may keep what is in it
 }
 
 // First is the instruction of the first write.
@@ -112,6 +113,8 @@ func (a *analysis) files(s *Secret) {
 			s.Written[i].doubt(w.In, doubt)
 		}
 	}
+	// What is gone at the end of its RUN is in no layer.
+	s.Written = slices.DeleteFunc(s.Written, func(w *Written) bool { return len(w.Doubts) == 0 && a.passes(w) })
 	for _, w := range s.Written {
 		if len(w.Doubts) == 0 {
 			a.follow(w)
@@ -128,6 +131,19 @@ func (a *analysis) files(s *Secret) {
 			}
 		}
 	}
+}
+
+// passes reports whether the RUN that writes the file removes it after the last write, by
+// a pattern or with its folder too.
+func (a *analysis) passes(w *Written) bool {
+	last := w.Writes[len(w.Writes)-1]
+	if last.Kept != nil {
+		return false // a tool's own file: what takes the secret back is looked at with the write
+	}
+	kind, _ := detect.File(w.File)
+	probe := &Written{File: w.File, Name: w.Name, Kind: kind, Writes: w.Writes}
+	gone := a.afterwards(probe, &Copied{Kind: kind, Target: w.File}, last.Run, last.Command)
+	return gone && len(probe.Doubts) == 0
 }
 
 // follow finds what happens to the file after its first write.
@@ -317,7 +333,7 @@ func (a *analysis) makes(r *Run, dir string) bool {
 	return slices.ContainsFunc(r.Script.Commands, func(c *shell.Command) bool {
 		return c.Program == "mkdir" && slices.ContainsFunc(c.Args, func(x shell.Word) bool {
 			p := plain(x)
-			return p != "" && !strings.HasPrefix(p, "-") && (a.absolute(r.In, c, p) == dir || strings.HasPrefix(a.absolute(r.In, c, p), dir+"/"))
+			return p != "" && !strings.HasPrefix(p, "-") && (a.absolute(r, c, p) == dir || strings.HasPrefix(a.absolute(r, c, p), dir+"/"))
 		})
 	})
 }
@@ -369,7 +385,7 @@ func (a *analysis) there(first *dockerfile.Instruction, w *Written) (before, beg
 
 // leaves reports whether the file is there after a command, if it was there before or not.
 func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
-	names := func(x shell.Word) bool { return plain(x) != "" && a.absolute(r.In, cmd.sh, plain(x)) == w.File }
+	names := func(x shell.Word) bool { return plain(x) != "" && a.absolute(r, cmd.sh, plain(x)) == w.File }
 	made := false
 	for _, redir := range append(slices.Clone(cmd.sh.Redirs), cmd.sh.Around...) {
 		made = made || redir.WritesFile() && names(redir.Target)
@@ -380,7 +396,7 @@ func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
 		if named && cmd.sh.In&unsureContext == 0 {
 			return false
 		}
-	case "tee", "touch", "chmod", "chown", "sed":
+	case "tee", "touch", "chmod", "chown", "chgrp", "chattr", "sed":
 		made = made || named
 	case "cp", "mv", "install":
 		if n := len(cmd.sh.Args); n > 1 {
@@ -392,7 +408,7 @@ func (a *analysis) leaves(w *Written, r *Run, cmd command, before bool) bool {
 			if p == "" || strings.HasPrefix(p, "-") {
 				continue
 			}
-			at := a.absolute(r.In, cmd.sh, p)
+			at := a.absolute(r, cmd.sh, p)
 			if i == len(cmd.sh.Args)-1 && at == path.Dir(w.File) && !slices.ContainsFunc(cmd.args, func(s string) bool { return path.Base(s) == path.Base(w.File) }) {
 				continue // a link in the same folder
 			}
@@ -434,11 +450,12 @@ func (a *analysis) mayReadFile(w *Written, c *Copied, in *dockerfile.Instruction
 // has a program ask a server that it is for.
 func (a *analysis) startReads(w *Written, st *dockerfile.Stage) *dockerfile.Instruction {
 	for _, x := range starts(st) {
-		for _, c := range readRun(x).cmds {
+		r := readRun(x)
+		for _, c := range r.cmds {
 			if slices.ContainsFunc(c.args, func(s string) bool { return a.resolve(x, "", s) == w.File }) {
 				return x
 			}
-			if asking(subcommand(c.args)) && a.readsFile(w, x, c) {
+			if how, ok := a.readsFile(w, r, c); ok && how == Known && asking(subcommand(c.args)) {
 				return x
 			}
 		}
@@ -479,7 +496,7 @@ func (a *analysis) copiesOver(in *dockerfile.Instruction, file string) (over, ce
 	if !ok || len(words) < 2 {
 		return false, false
 	}
-	dest := words[len(words)-1].Text
+	dest := settledIn(in, words[len(words)-1].Text)
 	if strings.Contains(dest, "$") {
 		return false, false
 	}
@@ -547,10 +564,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 		if cmd.sh == nil {
 			if slices.ContainsFunc(cmd.args, func(x string) bool { return a.resolve(in, "", x) == c.Target }) {
 				w.doubt(in, cmd.name()+" works on it")
-			} else if a.readsFile(w, in, cmd) {
-				mark(Known, cmd.program)
-			} else if classOf(cmd.program, cmd.args) == opaque {
-				mark(Opaque, cmd.name())
+			} else if how, ok := a.readsFile(w, r, cmd); ok {
+				mark(how, cmd.name())
 			}
 			continue
 		}
@@ -574,12 +589,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			continue
 		}
 		named, given := false, false
-		for _, x := range cmd.sh.Args {
-			if !a.sameFile(r, cmd.sh, x, c) {
-				if p := plain(x); strings.HasPrefix(p, "-") && strings.HasSuffix(p, "="+c.Target) {
-					named, given = true, true
-					mark(Named, cmd.name())
-				}
+		for i := range cmd.args {
+			x := cmd.word(i)
+			if !a.namesFile(r, cmd, i, c) {
 				above, pattern := a.aboveFile(r, cmd.sh, x, c)
 				switch cmd.program {
 				case "cp", "mv", "tar", "zip", "rsync", "install", "ln":
@@ -602,7 +614,7 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 						w.doubt(in, cmd.program+" may have nothing left to work on")
 					}
 				case "rm":
-					if (above && wholeFolder(cmd) || pattern && !hides(a.absolute(in, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
+					if (cmd.sh.DirKnown || path.IsAbs(plain(x))) && (above && wholeFolder(cmd) || pattern && !hides(a.absolute(r, cmd.sh, plain(x)), w.File)) && cmd.sh.In&unsureContext == 0 {
 						gone = true
 						if rd != nil {
 							rd.Removes = true
@@ -612,8 +624,8 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				continue
 			}
 			named, given = true, true
-			switch cmd.program {
-			case "rm", "unlink":
+			switch does := workOn(cmd, i); {
+			case does == removes:
 				if p := plain(x); !cmd.sh.DirKnown && !path.IsAbs(p) && !strings.HasPrefix(p, "~") && !strings.HasPrefix(p, "$") {
 					w.doubt(in, "in which folder "+cmd.program+" runs is not certain")
 				}
@@ -624,23 +636,32 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 				if rd != nil && gone {
 					rd.Removes = true
 				}
-			case "chmod", "chown", "touch":
+			case does == tends:
 				if files(cmd) != 1 {
 					w.doubt(in, cmd.program+" works on it and on other files")
 				}
 				along = append(along, Along{In: in, Run: r, Command: cmd.sh})
-			case "test", "[", "[[", "ls", "stat":
+			case does == says:
+				named = false
+			case does == lends:
+				w.doubt(in, cmd.program+" gives another file what this one has")
+			case does == archives:
+				w.doubt(in, cmd.program+" puts it into an archive")
+			case does == alters, does == copies, cmd.program == "dd", cmd.program == "sort", cmd.program == "awk", cmd.program == "perl", cmd.program == "envsubst":
+				w.doubt(in, cmd.program+" moves or changes it")
+			case cmd.program == "test", cmd.program == "[", cmd.program == "[[", cmd.program == "ls", cmd.program == "stat":
 				asks = cmd.program
-			case "cat", "head", "tail", "grep":
+			case cmd.program == "cat", cmd.program == "head", cmd.program == "tail", cmd.program == "grep":
 				if cmd.sh.PipeTo == nil && !slices.ContainsFunc(cmd.sh.Redirs, shell.Redir.WritesFile) {
 					mark(Named, cmd.program)
 					continue
 				}
 				w.doubt(in, cmd.program+" passes on what is in it")
-			case "cp", "mv", "ln", "install", "sed", "tee", "truncate", "shred", "dd", "sort", "awk", "perl", "envsubst":
-				w.doubt(in, cmd.program+" moves or changes it")
 			default:
 				mark(Named, cmd.name())
+				if classOf(cmd.program, cmd.args) == opaque && !slices.Contains(c.Kind.Programs, cmd.program) && !passesOn(cmd.program) {
+					rd.Given = cmd.name()
+				}
 			}
 		}
 		for _, as := range cmd.sh.Assigns {
@@ -666,15 +687,12 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			w.Name.Text != "" && slices.Contains(w.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, w.File) && (!ok || len(k.Files) == 0) {
 			w.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
-		switch {
-		case named || cmd.sh.Path == "":
+		if named || cmd.sh.Path == "" {
 			if k, ok := kept(cmd.sh); given && ok && !(from != nil && k.gcloud()) {
 				w.doubt(in, k.What)
 			}
-		case a.readsFile(w, in, cmd):
-			mark(Known, cmd.program)
-		case cmd.sh.Opaque || classOf(cmd.program, cmd.args) == opaque:
-			mark(Opaque, cmd.name())
+		} else if how, ok := a.readsFile(w, r, cmd); ok {
+			mark(how, cmd.name())
 		}
 	}
 	if asks != "" && rd == nil {
@@ -783,7 +801,7 @@ func (a *analysis) hasOthers(in *dockerfile.Instruction, before command, file st
 			for _, d := range c.sh.Redirs {
 				at := ""
 				if p := plain(d.Target); d.WritesFile() && p != "" {
-					at = a.absolute(x, c.sh, p)
+					at = a.absolute(a.run(x), c.sh, p)
 				}
 				if at != file && at != "" && path.Dir(at) == path.Dir(file) && !strings.HasPrefix(path.Base(at), ".") {
 					return true
@@ -804,19 +822,24 @@ func chmodMode(cmd command) (mode string, ok bool) {
 	return "", false
 }
 
-// readsFile reports whether a program is known to read the file from its place.
-func (a *analysis) readsFile(w *Written, in *dockerfile.Instruction, cmd command) bool {
-	program := strings.TrimPrefix(cmd.program, "./")
-	if k := w.Writes[0].Kept; k != nil {
-		if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
-			return a.asksRemote(in, cmd, clone)
-		}
-		if strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git") {
-			return false // git asks gh only when it is told to
-		}
-		return k.ReadBy(program, cmd.args) && !local(program, cmd.args)
+// readsFile says how a command reads the file from its place, without naming it.
+func (a *analysis) readsFile(w *Written, r *Run, cmd command) (how How, ok bool) {
+	k := w.Writes[0].Kept
+	c := &Copied{Kind: w.Kind, Target: w.File}
+	if k == nil {
+		return a.opens(r, cmd, c)
 	}
-	return slices.Contains(w.Kind.Programs, program) && !local(program, cmd.args)
+	program := strings.TrimPrefix(cmd.program, "./")
+	known := k.ReadBy(program, cmd.args) && !local(program, cmd.args)
+	if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
+		known = a.asksRemote(r.In, cmd, clone)
+	} else if strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git") {
+		known = false // git asks gh only when it is told to
+	}
+	if known {
+		return Known, true
+	}
+	return Opaque, (cmd.unknown() || classOf(cmd.program, cmd.args) == opaque) && !a.foreign(r, cmd, c)
 }
 
 // asksRemote reports a command of git that talks to the remote of a clone.
@@ -851,6 +874,9 @@ func (a *analysis) asksRemote(in *dockerfile.Instruction, cmd command, clone str
 // local reports a command of a tool that asks no server for anything, and needs no
 // credential.
 func local(program string, args []string) bool {
+	if informs(program, args) {
+		return true
+	}
 	sub := subcommand(args)
 	switch program {
 	case "npm", "pnpm":
@@ -861,8 +887,8 @@ func local(program string, args []string) bool {
 	case "yarn":
 		return sub == "config" || sub == "cache" || sub == "version"
 	case "git":
-		switch sub {
-		case "config", "init", "add", "commit", "checkout", "switch", "reset", "log", "describe", "rev-parse", "status", "diff", "tag", "branch", "version", "apply", "am":
+		switch sub, _ = gitCommand(args); sub {
+		case "clean", "stash", "rm", "mv", "show", "merge", "config", "init", "add", "commit", "checkout", "switch", "reset", "log", "describe", "rev-parse", "status", "diff", "tag", "branch", "version", "apply", "am":
 			return true
 		}
 	case "pip", "pip3":
@@ -923,10 +949,11 @@ func runs(wrapper, c *shell.Command) bool {
 func (s *Secret) ReadsFile(r *Run, file string, less []*shell.Command) bool {
 	kind, _ := detect.File(file)
 	return slices.ContainsFunc(r.cmds, func(c command) bool {
-		if c.sh == nil || c.sh.Path == "" || c.sh.Function || c.wraps(r) || slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= c.sh.Start && c.sh.End <= x.End }) {
+		if c.sh == nil || slices.ContainsFunc(less, func(x *shell.Command) bool { return x.Start <= c.sh.Start && c.sh.End <= x.End }) {
 			return false
 		}
-		return slices.Contains(kind.Programs, c.program) && !local(c.program, c.args) || classOf(c.program, c.args) == opaque
+		_, ok := s.a.opens(r, c, &Copied{Kind: kind, Target: file})
+		return ok
 	})
 }
 
