@@ -60,6 +60,12 @@ func asItIs(c *shell.Command, uses []shell.Use, piped bool) (what string, ok boo
 		if i := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") && strings.Contains(a, "p") }); i >= 0 {
 			return "htpasswd " + args[i] + " writes it into its file as it is", true
 		}
+	case "x11vnc":
+		if slices.Contains(args, "-storepasswd") {
+			return "x11vnc -storepasswd writes it into a file, scrambled with a key that everybody knows", true
+		}
+	case "vncpasswd", "tigervncpasswd", "tightvncpasswd", "vnc4passwd":
+		return c.Program + " writes it into a file, scrambled with a key that everybody knows", true
 	default:
 		if _, known := accountFlags[c.Program]; !known || piped {
 			return "", false
