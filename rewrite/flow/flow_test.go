@@ -77,6 +77,7 @@ func TestVariables(t *testing.T) {
 		{"child stage", "FROM a AS b\nARG T_TOKEN\nFROM b\nRUN ./x\n", "T_TOKEN id=T_TOKEN declared 4:opaque(T_TOKEN)"},
 		{"other stage", "FROM a AS b\nARG T_TOKEN\nFROM c\nRUN ./x\n", "T_TOKEN id=T_TOKEN declared"},
 		{"global, not redeclared", "ARG T_TOKEN\nFROM a\nRUN echo $T_TOKEN\n", "T_TOKEN id=T_TOKEN declared"},
+		{"an option's name", "FROM a\nARG password\nRUN adduser --disabled-password u\nRUN curl -H $password x\n", "password id=password declared 4:named(password)"},
 		{"global, redeclared", "ARG T_TOKEN\nFROM a\nARG T_TOKEN\nRUN echo $T_TOKEN\n", "T_TOKEN id=T_TOKEN declared 4:named(T_TOKEN) write@4[echo prints it into the build's log]"},
 		{"FROM expands it", "ARG T_TOKEN\nFROM a:$T_TOKEN\n", "T_TOKEN id=T_TOKEN declared use@2"},
 		{"COPY expands it", "FROM a\nARG SSH_PRIVATE_KEY\nCOPY ${SSH_PRIVATE_KEY} /k\n", "SSH_PRIVATE_KEY id=SSH_PRIVATE_KEY declared use@3"},

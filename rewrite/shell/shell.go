@@ -343,8 +343,17 @@ func (s *Script) UsesOf(name string) []Use {
 	return uses
 }
 
-// Mentions returns where the name stands as a whole word, uses and quoted text included, comments left out. Without a
-// mention, nothing in the script's text names the variable.
+// inOption reports whether what begins at an offset is a part of an option's name: of a word that begins with two dashes.
+func inOption(text string, at int) bool {
+	i := at
+	for i > 0 && (text[i-1] == '-' || nameByte(text[i-1])) {
+		i--
+	}
+	return i+1 < at && text[i:i+2] == "--" && (i == 0 || strings.IndexByte(" \t\n\"'", text[i-1]) >= 0)
+}
+
+// Mentions returns where the name stands as a whole word, uses and quoted text included, comments and the names of options
+// (--disabled-password) left out. Without a mention, nothing in the script's text names the variable.
 func (s *Script) Mentions(name string) []Span {
 	var spans []Span
 	if name == "" {
@@ -360,7 +369,7 @@ func (s *Script) Mentions(name string) []Span {
 		if start > 0 && nameByte(s.Text[start-1]) || end < len(s.Text) && nameByte(s.Text[end]) {
 			continue
 		}
-		if !within(s.Comments, start) {
+		if !within(s.Comments, start) && !inOption(s.Text, start) {
 			spans = append(spans, Span{start, end})
 		}
 	}

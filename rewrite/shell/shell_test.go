@@ -486,6 +486,7 @@ func TestMentions(t *testing.T) {
 		{"a ${T\\\nU}", 1}, // TU, in fact
 		{"a $T ${U}", 1},
 		{"a -T", 1},
+		{"a --T --no-T --x=T '--T'", 1},
 	}
 	for _, tt := range tests {
 		s, err := Parse(tt.script, POSIX)
