@@ -27,9 +27,7 @@ func (a *analysis) certain(s *Secret) {
 	for _, in := range a.file.Instructions {
 		a.namedIn(s, in)
 	}
-	if len(s.Readers) > 0 {
-		s.aroundMount()
-	}
+	s.aroundMount()
 	for _, r := range s.Readers {
 		if why := a.passesOn(r, s.Copied); why != "" {
 			s.doubt(r.In, why)

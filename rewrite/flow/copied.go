@@ -67,6 +67,9 @@ func (a *analysis) copied() []*Secret {
 		}
 	}
 	for _, s := range secrets {
+		if isKey(s.Copied.Kind) && !slices.ContainsFunc(s.Readers, a.likely) {
+			s.Readers = nil
+		}
 		s.aroundMount()
 	}
 	a.distinguish(secrets)

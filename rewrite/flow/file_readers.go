@@ -9,7 +9,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
-// Companion is a command of a RUN that removes the file or sets its mode.
+// Companion is a command of a RUN that removes the file, or sets its mode, owner or date.
 type Companion struct {
 	In      *dockerfile.Instruction
 	Run     *Run
@@ -28,10 +28,13 @@ type around struct {
 // fails, and what takes the folder along takes the file. Where no mount is, owners and
 // modes are set as before.
 func (s *Secret) aroundMount() {
+	if len(s.Readers) == 0 {
+		return
+	}
 	for _, x := range s.Copied.around {
 		switch x.program {
 		case "chown", "chmod", "chgrp":
-			if len(s.Readers) > 0 && !slices.ContainsFunc(s.Readers, func(r Reader) bool { return r.In == x.in }) {
+			if !slices.ContainsFunc(s.Readers, func(r Reader) bool { return r.In == x.in }) {
 				continue
 			}
 		}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -177,4 +178,59 @@ func (a *analysis) keyFound(c *Copied) bool {
 // another program.
 func (c command) service() bool {
 	return c.sh != nil && (strings.HasPrefix(c.sh.Path, "/etc/init.d/") || strings.HasPrefix(c.sh.Path, "/etc/rc.d/"))
+}
+
+// likely reports a reader of a key that is more than a program of which nothing is known:
+// what it runs speaks ssh, as far as a file of the project says.
+func (a *analysis) likely(rd Reader) bool {
+	if rd.How != Opaque {
+		return true
+	}
+	return slices.ContainsFunc(rd.Run.cmds, func(cmd command) bool {
+		return slices.ContainsFunc(a.scriptsOf(cmd), func(data []byte) bool { return speaksSSH().Match(data) })
+	})
+}
+
+var speaksSSH = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\b(?:git|ssh|ssh-add|scp|sftp|rsync|npm|yarn|pnpm|pip3?|poetry|pipenv|bundle|composer|cargo|go|mix|ansible(?:-galaxy)?|cap|fab|submodule)\b`)
+})
+
+// scriptsOf returns the files of the build context that a command runs, by their names:
+// ./build.sh, sh build.sh, make.
+func (a *analysis) scriptsOf(cmd command) [][]byte {
+	name := ""
+	switch cmd.program {
+	case "make", "gmake":
+		name = "Makefile"
+	case "rake":
+		name = "Rakefile"
+	case "sh", "bash", "dash", "zsh", "python", "python2", "python3", "ruby", "node", "perl", "php", "source", ".":
+		name = subcommand(cmd.args)
+	case "":
+		if cmd.sh != nil {
+			name = strings.Trim(cmd.sh.Path, `"`)
+		}
+	default:
+		name = cmd.program
+		if cmd.sh != nil && !strings.Contains(cmd.sh.Path, "/") {
+			return nil // of the system
+		}
+	}
+	if name = path.Base(name); name == "." || name == "/" {
+		return nil
+	}
+	dirs, _ := a.project.Contexts(a.file.Path)
+	var out [][]byte
+	for _, p := range a.project.Paths() {
+		if path.Base(p) != name || !slices.ContainsFunc(dirs, func(dir string) bool { return dir == "." || strings.HasPrefix(p, dir+"/") }) {
+			continue
+		}
+		if info, err := fs.Stat(a.project.FS, p); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+			continue
+		}
+		if data, err := fs.ReadFile(a.project.FS, p); err == nil {
+			out = append(out, data)
+		}
+	}
+	return out
 }

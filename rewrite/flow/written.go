@@ -215,6 +215,9 @@ func (a *analysis) follow(w *Written) {
 			}
 		}
 	}
+	if isKey(w.Kind) && !slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return a.likely(rd.Reader) }) {
+		w.Readers = nil
+	}
 	w.Settings = w.settings()
 	if w.Writes[0].How == Edits && w.fresh && slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return rd.In == first }) {
 		w.doubt(first, "whether it is there before that RUN is not certain")
