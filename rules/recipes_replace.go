@@ -16,6 +16,10 @@ func (t *template) replace(how string) ([]shell.TextEdit, bool) {
 		return nil, false
 	}
 	words := strings.Fields(how)
+	if words[0] == "reset" {
+		at := c.Start + len(c.Path)
+		return []shell.TextEdit{{Start: at, End: at, New: noHelper}}, true
+	}
 	if words[0] != "drop" {
 		w, ok := t.k.Words[words[1]]
 		if _, config := t.k.Words["config"]; !ok || config {
@@ -38,6 +42,21 @@ func (t *template) replace(how string) ([]shell.TextEdit, bool) {
 		return []shell.TextEdit{{Start: at, End: at, New: option}, clean}, u.forOption()
 	}
 	return t.drop(words[1:])
+}
+
+// noHelper takes back all of git's credential helpers for one command.
+const noHelper = " -c credential.helper="
+
+// withoutHelper says a command of git so that it hands nothing to a credential helper.
+func (sp *respelled) withoutHelper(c *shell.Command) {
+	at := c.Start + len(c.Path)
+	for i, e := range sp.Edits {
+		if e.Start == at && e.End == at && !strings.HasPrefix(e.New, noHelper) {
+			sp.Edits = slices.Clone(sp.Edits)
+			sp.Edits[i].New = noHelper + e.New
+			sp.Replace = reworded(c, sp.Edits)
+		}
+	}
 }
 
 // likeWord writes parts as a word: bare if the word that they come from is.

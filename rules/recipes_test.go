@@ -638,9 +638,13 @@ func TestRecipesJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := map[string]bool{}
+	found := map[string]bool{} // not by a command
 	for line := range strings.Lines(string(src)) {
 		if name, _, _ := strings.Cut(line, "\t"); !strings.HasPrefix(name, "#") && !strings.HasPrefix(name, "@") {
 			rows[name] = true
+			if f := strings.Split(line, "\t"); len(f) > 1 && f[1] == "-" {
+				found[name] = true
+			}
 			if _, ok := recipes()[name]; !ok {
 				t.Errorf("%s has no recipe, nor the reason why", name)
 			}
@@ -656,7 +660,7 @@ func TestRecipesJoin(t *testing.T) {
 		if !rows[name] {
 			t.Errorf("%s is no row of writers.tsv", name)
 		}
-		if !tested[name] {
+		if !tested[name] && !found[name] {
 			t.Errorf("%s has no command in the tests", name)
 		}
 	}

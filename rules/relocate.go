@@ -585,6 +585,9 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 		sp.Env = numbered(sp.Env, m.settings)
 		m.settings++
 	}
+	if reason := m.approved(&sp, env, v, w); reason != "" {
+		return reason
+	}
 	var others []*shell.Command
 	if env && sp.Whole {
 		// Variables lose against what others of the kind keep: they all go together.
@@ -601,7 +604,7 @@ func (m *relocation) tool(w *flow.Written, v flow.Write) string {
 	}
 	switch {
 	case sp.Replace != "":
-		if strings.HasPrefix(v.Kept.Row, "git-") && settings().Match(m.p.File.Src) {
+		if strings.HasPrefix(v.Kept.Row, "git-") && v.Kept.Row != "git-approve" && settings().Match(m.p.File.Src) {
 			return fmt.Sprintf("line %d: %s, and git's configuration may say something else for that address", v.In.Line, v.What)
 		}
 		c := m.at(v.In, v.Run)

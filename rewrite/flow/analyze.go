@@ -9,6 +9,7 @@ import (
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
@@ -38,7 +39,8 @@ func (a *analysis) inImage(stage *dockerfile.Stage) bool {
 
 func newAnalysis(f *dockerfile.File, p *Project) *analysis {
 	return &analysis{file: f, project: p, runs: map[*dockerfile.Instruction]*Run{},
-		rows: map[string][]consumer{}, asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{}}
+		rows: map[string][]consumer{}, asked: map[*dockerfile.Instruction]bool{}, written: map[string]bool{}, inTree: map[string]bool{},
+		helpers: map[*dockerfile.Instruction]helpers{}}
 }
 
 type analysis struct {
@@ -50,6 +52,8 @@ type analysis struct {
 	written map[string]bool                  // by textual
 	inTree  map[string]bool                  // by mentionedInContext
 	names   map[string]bool                  // by whose
+	helped  *bool                            // by helpersBefore
+	helpers map[*dockerfile.Instruction]helpers
 }
 
 // consumers returns the rows of the table for a variable.
@@ -66,6 +70,7 @@ func (a *analysis) run(in *dockerfile.Instruction) *Run {
 	r := a.runs[in]
 	if r == nil {
 		r = readRun(in)
+		r.helper = func(c *shell.Command) Helper { return a.helperAt(in, c) }
 		a.runs[in] = r
 	}
 	return r

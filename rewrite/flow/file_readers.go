@@ -246,6 +246,9 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 	}
 	if rd != nil {
 		s.Readers = append(s.Readers, *rd)
+		if h := a.handsOn(in); givesToGit(c.Kind.ID) && h.Keeps() {
+			s.doubt(in, h.Says())
+		}
 	}
 	return gone
 }

@@ -102,7 +102,7 @@ func (a *analysis) usesKey(r *Run, cmd command, c *Copied) bool {
 func gitCommand(args []string) (sub string, rest []string) {
 	for i := 0; i < len(args); i++ {
 		switch {
-		case args[i] == "-C" || args[i] == "-c" || args[i] == "--git-dir" || args[i] == "--work-tree":
+		case args[i] == "-C" || args[i] == "-c" || args[i] == "--git-dir" || args[i] == "--work-tree" || args[i] == "--namespace":
 			i++
 		case !strings.HasPrefix(args[i], "-"):
 			return args[i], args[i:]

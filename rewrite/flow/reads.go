@@ -93,11 +93,11 @@ func (r *Run) dumps() string {
 // the variable.
 func (r *Run) credentialHelper(name string) bool {
 	for _, c := range r.cmds {
-		if c.program != "git" || !slices.ContainsFunc(c.args, func(a string) bool { return strings.HasPrefix(a, "credential.") }) {
-			continue
-		}
-		if slices.ContainsFunc(c.args, func(a string) bool { return dockerfile.MentionsName(a, name) }) {
-			return true
+		for i, x := range c.args {
+			// In the word itself (-c credential.helper=…), or in the next.
+			if c.program == "git" && helperName().MatchString(x) && (dockerfile.MentionsName(x, name) || i+1 < len(c.args) && dockerfile.MentionsName(c.args[i+1], name)) {
+				return true
+			}
 		}
 	}
 	return false

@@ -18,6 +18,7 @@ type Run struct {
 
 	pieces []piece
 	cmds   []command
+	helper func(*shell.Command) Helper // what git's credential helpers do with what a command has
 }
 
 // piece maps script text from offset text on to the file: through the logical line

@@ -193,6 +193,25 @@ func (a *analysis) reader(s *Secret, g *group, in *dockerfile.Instruction, v vis
 		}
 		sort.Strings(rd.Names)
 		s.Readers = append(s.Readers, *rd)
+		a.handsToHelper(s, *rd)
+	}
+}
+
+// handsToHelper adds the write of git's credential helper where a program has git log in
+// with the variable: composer gives git what it has for a host, and git asks GIT_ASKPASS.
+func (a *analysis) handsToHelper(s *Secret, rd Reader) {
+	passes := false
+	switch rd.Program {
+	case "composer", "bundle", "bundler":
+		passes = rd.How == Known
+	case "git", "go":
+		passes = rd.How != Named && a.asks(rd.In)
+	}
+	if !passes {
+		return
+	}
+	if h := a.handsOn(rd.In); h.Keeps() {
+		s.Writes = append(s.Writes, Write{In: rd.In, What: h.Says(), How: Elsewhere})
 	}
 }
 
@@ -201,7 +220,7 @@ func (a *analysis) mayRead(in *dockerfile.Instruction, c command, name string) b
 	switch {
 	case len(configures(c)) > 0 && a.textual(name):
 		return true // a RUN writes the name down, for this program to expand
-	case (c.program == "git" || c.program == "go") && a.asks(in):
+	case (c.program == "git" && (asksServer(c.args) || a.partial() && gitVerb(c.args) != "config") || c.program == "go" && !local(c.program, c.args)) && a.asks(in):
 		return true
 	case c.program == "git" && slices.Contains(c.args, "foreach"):
 		return true
@@ -269,11 +288,13 @@ func (a *analysis) asks(in *dockerfile.Instruction) bool {
 					v = true
 				}
 			}
-		case "run":
-			text := string(x.File.Src[x.Start:x.End])
-			v = v || strings.Contains(text, "credential.helper") || strings.Contains(text, "auth setup-git")
 		}
 	}
+	v = v || a.helpersBefore(in).all().Asks
 	a.asked[in] = v
 	return v
 }
+
+// partial reports a file with a clone that leaves out objects, which git fetches when a
+// command needs them.
+func (a *analysis) partial() bool { return strings.Contains(string(a.file.Src), "--filter=") }

@@ -228,10 +228,13 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		add(Write{What: what, Hashed: true})
 		return
 	}
-	if k, ok := kept(c); ok {
-		held := func(w shell.Word) bool {
-			return slices.ContainsFunc(uses, func(u shell.Use) bool { return w.Start < u.End && u.Start < w.End })
+	held := func(w shell.Word) bool {
+		if uses == nil && from == nil {
+			return strings.Contains(w.Text, "$(") // handed to it by what it runs first
 		}
+		return slices.ContainsFunc(uses, func(u shell.Use) bool { return w.Start < u.End && u.Start < w.End })
+	}
+	if k, ok := kept(c); ok {
 		switch {
 		case from != nil:
 			k = k.Piped(from)
@@ -241,7 +244,8 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 				inWords = inWords || held(w)
 			}
 			if !inWords && k.Certain {
-				return // git -c url.….insteadOf=… clone: for this once
+				r.approves(c, held, add) // git -c url.….insteadOf=… clone: for this once
+				return
 			}
 			k = k.Only(held)
 		}
@@ -254,9 +258,12 @@ func (r *Run) sink(c, from *shell.Command, uses []shell.Use, add func(Write)) {
 		}
 		if !clean {
 			add(Write{What: k.What, Command: c, How: Configures, Kept: &k})
+		} else {
+			r.approves(c, held, add)
 		}
 		return
 	}
+	r.approves(c, held, add)
 	if what, unsure, ok := persists(runs.program, runs.args); ok {
 		if !r.takesBack(c) {
 			add(Write{What: what, Unsure: unsure})

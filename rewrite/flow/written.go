@@ -218,6 +218,16 @@ func (a *analysis) follow(w *Written) {
 	if isKey(w.Kind) && !slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return a.likely(rd.Reader) }) {
 		w.Readers = nil
 	}
+	for _, rd := range w.Readers {
+		// What git logs in with from here, its helper keeps elsewhere; a command of git's own can be told not to.
+		toGit := givesToGit(w.Kind.ID)
+		if k := w.Writes[0].Kept; k != nil {
+			toGit = strings.HasPrefix(k.Row, "composer-") || strings.HasPrefix(k.Row, "bundle-")
+		}
+		if h := a.handsOn(rd.In); toGit && h.Keeps() {
+			w.doubt(rd.In, h.Says())
+		}
+	}
 	w.Settings = w.settings()
 	if w.Writes[0].How == Edits && w.fresh && slices.ContainsFunc(w.Readers, func(rd FileReader) bool { return rd.In == first }) {
 		w.doubt(first, "whether it is there before that RUN is not certain")
@@ -834,9 +844,17 @@ func (a *analysis) readsFile(w *Written, r *Run, cmd command) (how How, ok bool)
 	}
 	program := strings.TrimPrefix(cmd.program, "./")
 	known := k.ReadBy(program, cmd.args) && !local(program, cmd.args)
-	if clone, ok := strings.CutSuffix(w.File, "/.git/config"); ok && program == "git" {
-		known = a.asksRemote(r.In, cmd, clone)
-	} else if strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git") {
+	clone, isClone := strings.CutSuffix(w.File, "/.git/config")
+	isClone = isClone && program == "git"
+	switch {
+	case isClone && a.asksRemote(r.In, cmd, clone):
+		known = true
+	case strings.HasPrefix(k.Row, "git-") && !strings.HasPrefix(k.Row, "git-config") && a.helperAt(w.First(), w.Writes[0].Command).Stores:
+		// Whatever has git log in to that server finds the credential in the store.
+		known = runsGit(cmd) && classOf(cmd.program, cmd.args) != opaque && !bringsCredential(cmd.args)
+	case isClone:
+		known = false
+	case strings.HasPrefix(k.Row, "gh-") && program != "gh" && !strings.Contains(string(a.file.Src), "auth setup-git"):
 		known = false // git asks gh only when it is told to
 	}
 	if known {
@@ -889,6 +907,8 @@ func local(program string, args []string) bool {
 		}
 	case "yarn":
 		return sub == "config" || sub == "cache" || sub == "version"
+	case "go":
+		return sub == "version" || sub == "env" || sub == "fmt" || sub == "clean"
 	case "git":
 		switch sub, _ = gitCommand(args); sub {
 		case "clean", "stash", "rm", "mv", "show", "merge", "config", "init", "add", "commit", "checkout", "switch", "reset", "log", "describe", "rev-parse", "status", "diff", "tag", "branch", "version", "apply", "am":
