@@ -28,8 +28,9 @@ The file itself stays where it is: people use it.
 
 Safe when the file was read and every reader is known. Review when the file is not there to be read, when an
 unknown program may read it, or when the final image loses it. Left alone, with the reason, when the running container
-may need it, when a command works on the folder around it (chown -R, cp -a, tar), and when another stage copies it.
-A file without a credential in it (.npmrc with ${NPM_TOKEN}) is no secret.
+may need it, when nothing that is known reads a key, when a command changes the file or works on the folder around it
+(chown -R, cp -a, tar), and when another stage copies it. A file without a credential in it (.npmrc with ${NPM_TOKEN})
+is no secret.
 
 Standards: CIS Docker Benchmark 4.10, CWE-538.`,
 	Examples: []rewrite.Example{

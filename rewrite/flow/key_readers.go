@@ -181,29 +181,42 @@ func (c command) service() bool {
 }
 
 // likely reports a reader of a key that is more than a program of which nothing is known:
-// what it runs speaks ssh, as far as a file of the project says.
+// a file of the project that it runs speaks ssh, or is not there to be seen, in a build
+// that prepares for ssh.
 func (a *analysis) likely(rd Reader) bool {
 	if rd.How != Opaque {
 		return true
 	}
 	return slices.ContainsFunc(rd.Run.cmds, func(cmd command) bool {
-		return slices.ContainsFunc(a.scriptsOf(cmd), func(data []byte) bool { return speaksSSH().Match(data) })
+		name := scriptOf(cmd)
+		if name == "" || a.foreign(rd.Run, cmd, &Copied{Kind: detect.FileKind{Programs: []string{"ssh"}}}) {
+			return false
+		}
+		scripts := a.scripts(name)
+		if len(scripts) == 0 {
+			return preparesSSH().Match(a.file.Src)
+		}
+		return slices.ContainsFunc(scripts, func(data []byte) bool { return speaksSSH().Match(data) })
 	})
 }
+
+var preparesSSH = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`ssh-keyscan|StrictHostKeyChecking|known_hosts`) })
 
 var speaksSSH = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\b(?:git|ssh|ssh-add|scp|sftp|rsync|npm|yarn|pnpm|pip3?|poetry|pipenv|bundle|composer|cargo|go|mix|ansible(?:-galaxy)?|cap|fab|submodule)\b`)
 })
 
-// scriptsOf returns the files of the build context that a command runs, by their names:
-// ./build.sh, sh build.sh, make.
-func (a *analysis) scriptsOf(cmd command) [][]byte {
+// scriptOf is the base name of the file of the project that a command runs, "" if it is
+// none: ./build.sh, sh build.sh, make.
+func scriptOf(cmd command) string {
 	name := ""
 	switch cmd.program {
 	case "make", "gmake":
 		name = "Makefile"
 	case "rake":
 		name = "Rakefile"
+	case "ant":
+		name = "build.xml"
 	case "sh", "bash", "dash", "zsh", "python", "python2", "python3", "ruby", "node", "perl", "php", "source", ".":
 		name = subcommand(cmd.args)
 	case "":
@@ -212,13 +225,18 @@ func (a *analysis) scriptsOf(cmd command) [][]byte {
 		}
 	default:
 		name = cmd.program
-		if cmd.sh != nil && !strings.Contains(cmd.sh.Path, "/") {
-			return nil // of the system
+		if cmd.sh != nil && (!strings.Contains(cmd.sh.Path, "/") || strings.HasPrefix(cmd.sh.Path, "/usr/bin/") || strings.HasPrefix(cmd.sh.Path, "/bin/")) {
+			return "" // of the system
 		}
 	}
 	if name = path.Base(name); name == "." || name == "/" {
-		return nil
+		return ""
 	}
+	return name
+}
+
+// scripts returns the files of a name in the build context.
+func (a *analysis) scripts(name string) [][]byte {
 	dirs, _ := a.project.Contexts(a.file.Path)
 	var out [][]byte
 	for _, p := range a.project.Paths() {
