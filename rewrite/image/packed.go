@@ -6,7 +6,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
+	"compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
