@@ -237,6 +237,10 @@ func (a *analysis) fileReader(s *Secret, in *dockerfile.Instruction) (gone bool)
 		if slices.Contains(c.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, c.Target) {
 			s.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
+		if c.Kind.ID == "boto" && cmd.program == "gsutil" {
+			// Seen with the SDK 578: the credential itself, in base64.
+			s.doubt(in, "gsutil keeps what it logs in with in ~/.gsutil/credstore2")
+		}
 		if how, ok := a.opens(r, cmd, c); companion {
 		} else if named {
 			mark(Named, cmd.program)

@@ -700,6 +700,9 @@ func (a *analysis) afterwards(w *Written, c *Copied, r *Run, from *shell.Command
 			w.Name.Text != "" && slices.Contains(w.Kind.Programs, cmd.program) && writesConfig(cmd) && configOf(cmd.program, w.File) && (!ok || len(k.Files) == 0) {
 			w.doubt(in, cmd.program+" writes its configuration, which may be this file")
 		}
+		if w.Kind.ID == "boto" && cmd.program == "gsutil" {
+			w.doubt(in, "gsutil keeps what it logs in with in ~/.gsutil/credstore2")
+		}
 		if named || cmd.sh.Path == "" {
 			if k, ok := kept(cmd.sh); given && ok && !(from != nil && k.gcloud()) {
 				w.doubt(in, k.What)
