@@ -53,6 +53,14 @@ type Service struct {
 	Image string
 	Build *Build // nil if neither the entry nor what it extends has one
 
+	// What the container gets, what the service extends included.
+	Texts    []Text // environment, command, entrypoint, healthcheck.test and labels, in the order of the file
+	EnvFiles []EnvFile
+	Grants   []Grant
+	User     string   // "" if the image decides
+	ReadOnly bool     // read_only: true
+	Profiles []string // it is started with one of these only
+
 	// Dockerfiles are all Dockerfiles (relative to the root, sorted) that this entry's arguments and secrets may reach: the one it builds
 	// itself, and those that an override, or a service that extends it, builds with them. With more than one, what one Dockerfile no
 	// longer needs may be needed by another.

@@ -15,13 +15,18 @@ type Migration struct {
 	Service    *Service
 	RemoveArgs []string // names that leave build.args, which goes when it becomes empty
 	AddSecrets []string // ids that build.secrets must have, in the short form; "build: ." becomes a mapping for it
+
+	// Of the running container:
+	Unset []string     // variables that leave environment, which goes when it becomes empty
+	Set   []Assignment // variables that environment must have, in the form that it is in; one that is there with another value is an error
+	Grant []Grant      // secrets that it must have: in the short form where the name says it all
 }
 
 // Edits returns the byte edits of one compose file for all migrations whose service is f's, and for the top-level secrets in defs: new ones
 // are added in their order, one that is defined the same way is kept, one that is defined otherwise is an error. The result has been
 // decoded and says what f said and exactly this more. An error has a position and the reason; it wraps [yamledit.ErrUncertain] where an
 // edit is refused because it would not be certain.
-func Edits(f *File, m []Migration, defs []NamedSecret) ([]edit.Edit, error) {
+func Edits(f *File, m []Migration, defs []NamedSecret, replace ...Replacement) ([]edit.Edit, error) {
 	if f.Err != nil {
 		return nil, f.Err
 	}
