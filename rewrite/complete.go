@@ -18,7 +18,7 @@ const maxSteps = 8
 
 // complete makes one fix of a fix and of those that must follow it. Without one of them
 // there is none, and the reason of that one is the reason for all.
-func complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
+func (e *engine) complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 	whole := *fix
 	whole.Then, whole.ThenKey, whole.ThenSure = nil, "", false
 	to, err := ws.With(fix)
@@ -26,7 +26,7 @@ func complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 		return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
 	}
 	for step := range maxSteps {
-		st, err := look(to, before.Path, []*Rule{fix.Then}, nil, nil)
+		st, err := (&engine{opts: e.opts}).look(to, before.Path, []*Rule{fix.Then}, nil)
 		if err != nil {
 			return nil, "BuildKit does not read the result; report this"
 		}

@@ -167,11 +167,11 @@ func gitFiles(root string, args ...string) ([]string, error) {
 	return files, nil
 }
 
-// Dockerfiles returns the Dockerfiles that the arguments name, relative to root:
-// files as they are, folders walked. It is an error for an argument not to be there, to
+// Find returns the files that the arguments name, relative to root: files as they are,
+// folders walked for those whose base name is wanted. It is an error for an argument not to be there, to
 // lie outside root, or to be neither a file nor a folder. bad is what a walk met and
 // cannot look at.
-func Dockerfiles(root string, args []string, list func() (*Listing, error)) (out []string, bad []error, err error) {
+func Find(root string, args []string, wanted func(base string) bool, list func() (*Listing, error)) (out []string, bad []error, err error) {
 	for _, arg := range args {
 		abs, err := filepath.Abs(arg)
 		if err != nil {
@@ -206,7 +206,7 @@ func Dockerfiles(root string, args []string, list func() (*Listing, error)) (out
 		}
 		found := len(out)
 		for _, p := range l.Paths {
-			if rel != "." && !strings.HasPrefix(p, rel+"/") || !IsDockerfile(path.Base(p)) {
+			if rel != "." && !strings.HasPrefix(p, rel+"/") || !wanted(path.Base(p)) {
 				continue
 			}
 			info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(p)))

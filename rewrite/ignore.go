@@ -65,6 +65,36 @@ func ignored(f *dockerfile.File, secrets []*flow.Secret, x Finding) bool {
 	return false
 }
 
+// ignoredLine reports whether a comment above the line of a finding, or at its end, leaves
+// it alone: of a compose file, whose comments begin with # too.
+func ignoredLine(src []byte, x Finding) bool {
+	if !bytes.Contains(src, []byte("unbake:ignore")) {
+		return false
+	}
+	matches := func(line []byte) bool {
+		_, comment, ok := bytes.Cut(line, []byte("unbake:ignore"))
+		rule, reason, _ := strings.Cut(strings.TrimSpace(string(comment)), " ")
+		return ok && rule == x.Rule.ID && strings.TrimSpace(reason) != ""
+	}
+	start := bytes.LastIndexByte(src[:x.Start], '\n') + 1
+	line, _, _ := bytes.Cut(src[start:], []byte{'\n'})
+	if _, comment, ok := bytes.Cut(line, []byte(" #")); ok && matches(comment) {
+		return true
+	}
+	for start > 0 {
+		above := bytes.LastIndexByte(src[:start-1], '\n') + 1
+		line := bytes.TrimSpace(src[above:start])
+		if !bytes.HasPrefix(line, []byte("#")) {
+			return false
+		}
+		if matches(line) {
+			return true
+		}
+		start = above
+	}
+	return false
+}
+
 // ignores finds ignore comments that lack their rule or their reason.
 func ignores(f *dockerfile.File) []Finding {
 	if !bytes.Contains(f.Src, []byte("unbake:ignore")) {

@@ -33,7 +33,7 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 			continue
 		}
 		for _, s := range st.secrets {
-			if s.Copied != nil || fixed[st.file.Path+"\x00"+s.Key()] == nil {
+			if s.Copied != nil || fixed[st.path+"\x00"+s.Key()] == nil {
 				continue
 			}
 			for _, v := range values(s) {
@@ -43,12 +43,27 @@ func (p *Plan) leftovers(first []*state, fixed map[string]*Fix) {
 			}
 		}
 	}
+	for _, st := range first {
+		if st == nil {
+			continue
+		}
+		for _, f := range st.findings {
+			if fixed[f.key()] == nil {
+				continue
+			}
+			for _, x := range f.Literals {
+				if l := (literal{x.Name, x.value}); !x.weak && len(x.value) >= leastLeftover && !slices.Contains(moved, l) {
+					moved = append(moved, l)
+				}
+			}
+		}
+	}
 	if len(moved) == 0 {
 		return
 	}
 	for _, name := range p.ws.Paths() {
-		if path.Base(path.Dir(name)) == SecretsDir {
-			continue
+		if path.Base(path.Dir(name)) == SecretsDir || path.Base(name) == EnvFile && !p.ws.Tracked(name) {
+			continue // their new place
 		}
 		info, err := p.ws.Stat(name)
 		if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {

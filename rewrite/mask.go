@@ -70,6 +70,11 @@ func (m *masks) add(st *state) {
 			}
 		}
 	}
+	for _, f := range st.findings {
+		for _, l := range f.Literals {
+			m.learn(l.Name, l.value, !l.weak, l.texts...)
+		}
+	}
 	m.sort()
 }
 

@@ -12,6 +12,7 @@ import (
 
 // making is one go at all fixes, from the state on disk on.
 type making struct {
+	*engine
 	ws        *Workspace
 	plan      *Plan
 	paths     []string
@@ -19,7 +20,6 @@ type making struct {
 	last      []*state
 	fixed     map[string]*Fix
 	withdrawn map[string]string
-	proofs    *proofs
 	steps     []madeFix
 }
 
@@ -31,7 +31,8 @@ type madeFix struct {
 }
 
 // run makes one fix after the other until no rule has anything to do.
-func (m *making) run(least Safety) error {
+func (m *making) run() error {
+	least := m.opts.Least
 	// A fix in one file can free another's, by an ignore line say: until nothing moves.
 	for moved := least > Manual; moved; {
 		moved = false
@@ -41,7 +42,7 @@ func (m *making) run(least Safety) error {
 			}
 			wanted := func(f Finding) bool { return pick(f, least, m.fixed, m.withdrawn) }
 			for {
-				st, err := look(m.ws, m.paths[i], m.rules, m.proofs, wanted)
+				st, err := m.look(m.ws, m.paths[i], m.rules, wanted)
 				if err != nil {
 					return fmt.Errorf("after a fix: %w", err)
 				}
@@ -75,7 +76,7 @@ func (m *making) prove() (key string, why error) {
 	var paths []string
 	for _, s := range m.steps {
 		for _, c := range s.fix.Changes {
-			if slices.Contains(m.paths, c.Path) && !slices.Contains(paths, c.Path) {
+			if slices.Contains(m.paths, c.Path) && kind(c.Path) == 0 && !slices.Contains(paths, c.Path) {
 				paths = append(paths, c.Path)
 			}
 		}

@@ -1,4 +1,4 @@
-// Package rewrite is the engine: it reads Dockerfiles, asks the rules what is wrong,
+// Package rewrite is the engine: it reads Dockerfiles and compose files, asks the rules what is wrong,
 // makes one fix at a time, reads the result again, and looks for the next, until no
 // rule has anything to do. It leans on dockerfile, flow and edit, works on a directory
 // in memory, and is given its rules. It touches no disk: printing and writing are two
@@ -9,21 +9,23 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
-	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/yamledit"
 )
 
 // Options steer a run.
 type Options struct {
 	Least    Safety              // the least safe fixes that are made; Manual: none are
+	Harden   bool                // look for what is no leak too, and could be kept better
 	Progress func(done, all int) // called as files are read, from many goroutines; may be nil
 }
 
@@ -48,27 +50,28 @@ type Result struct {
 type Plan struct {
 	Results []Result
 	Errors  []error // files that could not be read or parsed; a *dockerfile.ParseError has a place
-	Files   int     // Dockerfiles that were looked at
+	Files   int     // Dockerfiles and compose files that were looked at
 	Made    []*Fix  // the fixes that are part of the plan, in the order in which they are made
 
 	ws    *Workspace
 	masks *masks
 }
 
-// state is a Dockerfile in one state of the workspace.
-type state struct {
-	file     *dockerfile.File
-	secrets  []*flow.Secret
-	findings []Finding
-	wanted   *Finding // the first that was asked for, if one was
+// engine is what does not change during a run.
+type engine struct {
+	opts   Options
+	proofs *proofs
 }
 
-// Run looks at the Dockerfiles at paths (slash-separated, relative to the workspace)
-// and plans their fixes. The error is about the run as a whole; what is wrong with one
-// file is in Plan.Errors.
+// Run looks at the Dockerfiles and compose files at paths (slash-separated, relative to
+// the workspace) and plans their fixes. The error is about the run as a whole; what is
+// wrong with one file is in Plan.Errors.
 func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, error) {
 	plan := &Plan{Files: len(paths), masks: newMasks()}
-	proofs := newProofs(ws)
+	e := &engine{opts, newProofs(ws)}
+	// Dockerfiles come first: a secret that stands in both is theirs.
+	paths = slices.Clone(paths)
+	slices.SortStableFunc(paths, func(a, b string) int { return cmp.Compare(kind(a), kind(b)) })
 	first := make([]*state, len(paths))
 	errs := make([]error, len(paths))
 	var next, done atomic.Int64
@@ -80,7 +83,7 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 				if i >= len(paths) {
 					return
 				}
-				first[i], errs[i] = look(ws, paths[i], rules, proofs, nil)
+				first[i], errs[i] = e.look(ws, paths[i], rules, nil)
 				if opts.Progress != nil {
 					opts.Progress(int(done.Add(1)), len(paths))
 				}
@@ -98,8 +101,8 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 	withdrawn := map[string]string{}
 	var made *making
 	for {
-		made = &making{ws: ws, plan: plan, paths: paths, rules: rules, last: slices.Clone(first), fixed: map[string]*Fix{}, withdrawn: withdrawn, proofs: proofs}
-		if err := made.run(opts.Least); err != nil {
+		made = &making{engine: e, ws: ws, plan: plan, paths: paths, rules: rules, last: slices.Clone(first), fixed: map[string]*Fix{}, withdrawn: withdrawn}
+		if err := made.run(); err != nil {
 			return nil, err
 		}
 		key, why := made.prove()
@@ -126,52 +129,11 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 	return plan, nil
 }
 
-// look reads a Dockerfile and asks every rule; with wanted, until a finding is.
-func look(ws *Workspace, path string, rules []*Rule, proofs *proofs, wanted func(Finding) bool) (*state, error) {
-	src, err := ws.ReadFile(path)
-	if err != nil {
-		return nil, readError(path, err)
+func kind(name string) int {
+	if compose.IsComposeFile(path.Base(name)) {
+		return 1
 	}
-	f, err := dockerfile.Parse(path, src)
-	if err != nil {
-		return nil, err
-	}
-	st := &state{file: f, secrets: flow.Analyze(f, ws.Project())}
-	st.findings = ignores(f)
-	if len(st.secrets) == 0 {
-		return st, nil
-	}
-	for _, r := range rules {
-		pass := &Pass{Rule: r, File: f, Secrets: st.secrets, Workspace: ws}
-		pass.enough = func() bool { return st.wanted != nil }
-		pass.report = func(x Finding) {
-			if ignored(f, st.secrets, x) {
-				return
-			}
-			if x.Fix != nil && x.Fix.Then != nil {
-				x.Fix, x.Reason = complete(ws, f, x.Fix)
-			}
-			proofs.lower(x.Fix)
-			st.findings = append(st.findings, x)
-			if wanted != nil && st.wanted == nil && wanted(x) {
-				st.wanted = &x
-			}
-		}
-		r.Run(pass)
-	}
-	return st, nil
-}
-
-func readError(path string, err error) error {
-	var tooLarge *dockerfile.ParseError
-	if errors.As(err, &tooLarge) {
-		return err
-	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
+	return 0
 }
 
 // key names a finding across the states of its file.
@@ -197,6 +159,9 @@ func pick(f Finding, least Safety, fixed map[string]*Fix, withdrawn map[string]s
 // sound is the check that every fix passes whatever its rule says: BuildKit reads the
 // result, and the instructions outside of the fix are the same bytes.
 func sound(ws *Workspace, path string, st *state, f Finding) error {
+	if err := soundCompose(ws, f); err != nil || st.file == nil {
+		return err
+	}
 	src, err := ws.ReadFile(path)
 	if err != nil {
 		return err
@@ -238,6 +203,23 @@ func sound(ws *Workspace, path string, st *state, f Finding) error {
 	return nil
 }
 
+// soundCompose is the check that the compose files that a fix changes can still be read.
+func soundCompose(ws *Workspace, f Finding) error {
+	for _, c := range f.Fix.Changes {
+		if kind(c.Path) == 0 {
+			continue
+		}
+		src, err := ws.ReadFile(c.Path)
+		if err != nil {
+			return err
+		}
+		if _, err := yamledit.Parse(c.Path, src); err != nil {
+			return errors.New("the compose file cannot be read any more")
+		}
+	}
+	return nil
+}
+
 // collect turns what was found into results: at the places of the file as it is on disk.
 func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, withdrawn map[string]string) {
 	done := map[string]bool{}
@@ -260,12 +242,12 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 			r.Outcome, r.Fix, r.Reason = Fixed, takenAway(f, fixed), ""
 		}
 		done[f.key()] = true
-		p.Results = append(p.Results, p.place(r, first.file))
+		p.Results = append(p.Results, p.place(r, first))
 	}
 	for _, f := range last.findings {
 		// What a fix leaves behind under the same name is a finding of its own.
 		if !done[f.key()] || fixed[f.key()] != nil && f.Key != "" {
-			p.Results = append(p.Results, p.place(Result{Finding: f}, last.file))
+			p.Results = append(p.Results, p.place(Result{Finding: f}, last))
 		}
 	}
 }
@@ -291,7 +273,7 @@ func takenAway(f Finding, fixed map[string]*Fix) *Fix {
 	return &Fix{Title: "another fix takes it away", Safety: Review}
 }
 
-func (p *Plan) place(r Result, f *dockerfile.File) Result {
+func (p *Plan) place(r Result, st *state) Result {
 	// A message names files and programs, and a value can be part of such a name.
 	r.Message, r.Reason = p.masks.words(r.Message), p.masks.words(r.Reason)
 	if r.Fix != nil {
@@ -299,17 +281,18 @@ func (p *Plan) place(r Result, f *dockerfile.File) Result {
 		told.Title, told.Needs = p.masks.words(told.Title), p.masks.words(told.Needs)
 		r.Fix = &told
 	}
-	r.Line, r.Col = f.Position(r.Start)
+	src := st.src
+	r.Line, r.Col = st.position(r.Start)
 	start := r.Start - r.Col + 1
 	end := start
-	for end < len(f.Src) && f.Src[end] != '\n' && f.Src[end] != '\r' {
+	for end < len(src) && src[end] != '\n' && src[end] != '\r' {
 		end++
 	}
 	to := min(r.End, end)
 	// What is pointed at is a name, never a value: it is found again in the masked line.
-	r.Source = p.masks.text(string(f.Src[start:end]))
-	name := string(f.Src[r.Start:to])
-	near := len(p.masks.text(string(f.Src[start:r.Start])))
+	r.Source = p.masks.text(string(src[start:end]))
+	name := string(src[r.Start:to])
+	near := len(p.masks.text(string(src[start:r.Start])))
 	best := -1
 	for i := 0; name != ""; {
 		k := strings.Index(r.Source[i:], name)

@@ -1,22 +1,27 @@
 package rewrite
 
 import (
+	"fmt"
+	"io"
 	"io/fs"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/proof"
 )
 
-// Rule finds one kind of secret in a Dockerfile and, where the laws can be kept, makes
-// the fix. A rule is a value; the list of them is in package rules.
+// Rule finds one kind of secret in a Dockerfile or a compose file and, where the laws can
+// be kept, makes the fix. A rule is a value; the list of them is in package rules.
 type Rule struct {
 	ID       string // "secret-arg"
 	Title    string // one line, for lists
 	Doc      string // why, and what the fix does; paragraphs of plain text
 	Examples []Example
-	Run      func(*Pass)
+
+	Run        func(*Pass) // asked of a Dockerfile; may be nil
+	RunCompose func(*Pass) // asked of a compose file; may be nil
 }
 
 // Example is a file before and after the rule's fix: tests run it, explain prints it.
@@ -44,7 +49,28 @@ type Finding struct {
 	Reason     string // why there is no fix, if there is none
 	Note       bool   // worth knowing, nothing to do: does not count for the exit code
 	Fix        *Fix
+
+	// Literals are the values that it speaks of, for what is printed; where they are moved, they are looked for in
+	// the other files. Those of a Dockerfile's own secrets are known without.
+	Literals []Literal
 }
+
+// Literal is a value with its name. It is never shown.
+type Literal struct {
+	Name  string
+	value string
+	texts []string
+	weak  bool
+}
+
+// NewLiteral keeps a value; texts are other ways in which files write it. A weak one is a
+// word like any other, and is hidden behind its name only.
+func NewLiteral(name, value string, weak bool, texts ...string) Literal {
+	return Literal{Name: name, value: value, texts: texts, weak: weak}
+}
+
+// Format shows the name.
+func (l Literal) Format(f fmt.State, _ rune) { io.WriteString(f, l.Name) }
 
 // Fix is a set of changes in any number of files, made as a whole or not at all.
 type Fix struct {
@@ -79,12 +105,16 @@ type Change struct {
 	Mode  fs.FileMode // of a file that is created; 0: the default
 }
 
-// Pass is what a rule's Run may see: one Dockerfile in one state of the workspace.
+// Pass is what a rule may see: one Dockerfile, or one compose file, in one state of the
+// workspace.
 type Pass struct {
 	Rule      *Rule
-	File      *dockerfile.File
-	Secrets   []*flow.Secret
+	Path      string
+	File      *dockerfile.File // nil in RunCompose
+	Secrets   []*flow.Secret   // of File
+	Compose   *compose.File    // nil in Run
 	Workspace *Workspace
+	Harden    bool // report what is no leak too, and could be kept better
 	report    func(Finding)
 	enough    func() bool
 }
@@ -95,6 +125,6 @@ func (p *Pass) Enough() bool { return p.enough() }
 
 // Report hands in a finding; Rule and Path are filled in.
 func (p *Pass) Report(f Finding) {
-	f.Rule, f.Path = p.Rule, p.File.Path
+	f.Rule, f.Path = p.Rule, p.Path
 	p.report(f)
 }

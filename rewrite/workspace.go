@@ -151,9 +151,15 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 	}
 	next.project = flow.NewProject(next, next.Paths)
 	next.project.SecretFiles = w.project.SecretFiles // a fix makes none
-	if !slices.ContainsFunc(fix.Changes, func(c Change) bool { return flow.Around(c.Path) }) {
-		// What stands around the Dockerfiles is as it was: it is not read again.
-		next.project.Compose, next.project.Callers = w.project.Compose, w.project.Callers
+	// What stands around the Dockerfiles is not read again where it is as it was.
+	around := func(of func(string) bool) bool {
+		return slices.ContainsFunc(fix.Changes, func(c Change) bool { return of(c.Path) })
+	}
+	if !around(flow.IsCaller) {
+		next.project.Callers = w.project.Callers
+		if !around(flow.Around) {
+			next.project.Compose = w.project.Compose
+		}
 	}
 	return next, nil
 }

@@ -43,7 +43,7 @@ func (c FileChange) rank() int {
 	switch {
 	case base == ".gitignore" || strings.HasSuffix(base, ".dockerignore"):
 		return 0
-	case c.secret():
+	case c.secret() || base == EnvFile:
 		return 1
 	case compose.IsComposeFile(base):
 		return 2
@@ -60,6 +60,9 @@ func (c FileChange) secret() bool {
 
 // SecretsDir is the folder that moved literals are put into.
 const SecretsDir = "secrets"
+
+// EnvFile is the file that compose takes variables from.
+const EnvFile = ".env"
 
 // Diff returns the plan as one unified diff. Values are masked, in context lines too,
 // unless show is set: only then does the diff apply.

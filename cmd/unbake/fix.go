@@ -20,17 +20,18 @@ import (
 )
 
 type fixFlags struct {
-	dryRun, safe, show bool
-	format             string
+	dryRun, safe, show, harden bool
+	format                     string
 }
 
 func fixCommand() *cobra.Command {
 	var flags fixFlags
 	cmd := &cobra.Command{
 		Use:   "fix [PATH…]",
-		Short: "rewrite Dockerfiles and what belongs to them in place",
-		Long: `Rewrites Dockerfiles (files, or all below a folder; default: this folder) so that their secrets become secret
-mounts, with compose files, ignore files and secret files, as one change: all or nothing.
+		Short: "rewrite Dockerfiles, compose files and what belongs to them in place",
+		Long: `Rewrites Dockerfiles and compose files (files, or all below a folder; default: this folder) so that the secrets of
+builds become secret mounts and those of containers are given to them when they start, with ignore files and secret files,
+as one change: all or nothing.
 
 Exit code 0: nothing is left to do; 1: findings are left, or with --dry-run there are any; 2: an error.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return fix(cmd, args, flags) },
@@ -38,18 +39,20 @@ Exit code 0: nothing is left to do; 1: findings are left, or with --dry-run ther
 	cmd.Flags().BoolVarP(&flags.dryRun, "dry-run", "n", false, "print the diff, write nothing")
 	cmd.Flags().BoolVar(&flags.safe, "safe", false, "only fixes that need no review")
 	cmd.Flags().BoolVar(&flags.show, "show-secrets", false, "do not mask values in the diff, so that it applies")
+	cmd.Flags().BoolVar(&flags.harden, "harden", false, "also what is no leak, and could be kept better: ${VAR} in compose files")
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text or json")
 	return cmd
 }
 
 func checkCommand() *cobra.Command {
 	var format string
+	var harden bool
 	cmd := &cobra.Command{
 		Use:   "check [PATH…]",
 		Short: "report secrets, change nothing",
-		Long:  "Reports the secrets in Dockerfiles (files, or all below a folder; default: this folder).\n\nExit code 0: none; 1: some; 2: an error.",
+		Long:  "Reports the secrets in Dockerfiles and compose files (files, or all below a folder; default: this folder).\n\nExit code 0: none; 1: some; 2: an error.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := plan(cmd, args, rewrite.Manual, format)
+			p, err := plan(cmd, args, rewrite.Options{Least: rewrite.Manual, Harden: harden}, format)
 			if err != nil {
 				return err
 			}
@@ -59,6 +62,7 @@ func checkCommand() *cobra.Command {
 			return p.exit(p.Todo())
 		},
 	}
+	cmd.Flags().BoolVar(&harden, "harden", false, "also what is no leak, and could be kept better: ${VAR} in compose files")
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	return cmd
 }
@@ -83,7 +87,7 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 			}
 		}
 	}
-	p, err := plan(cmd, args, least, flags.format)
+	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden}, flags.format)
 	if err != nil {
 		return err
 	}
@@ -144,7 +148,7 @@ type report struct {
 }
 
 // plan reads the project around the arguments and plans its fixes.
-func plan(cmd *cobra.Command, args []string, least rewrite.Safety, format string) (*report, error) {
+func plan(cmd *cobra.Command, args []string, opts rewrite.Options, format string) (*report, error) {
 	if format != "text" && format != "json" {
 		return nil, fmt.Errorf("--format %s: there are text and json", format)
 	}
@@ -166,7 +170,7 @@ func plan(cmd *cobra.Command, args []string, least rewrite.Safety, format string
 		}
 	}
 	list := sync.OnceValues(func() (*rewrite.Listing, error) { return rewrite.List(root) })
-	paths, bad, err := rewrite.Dockerfiles(root, args, list)
+	paths, bad, err := rewrite.Find(root, args, rewrite.IsTarget, list)
 	if err != nil {
 		return nil, &inputError{plain(err)} // it begins with the argument
 	}
@@ -185,14 +189,13 @@ func plan(cmd *cobra.Command, args []string, least rewrite.Safety, format string
 			l, err := list()
 			return err == nil && l.Tracked(p)
 		})
-	opts := rewrite.Options{Least: least}
 	stderr := cmd.ErrOrStderr()
 	if tty(stderr) && len(paths) > 500 {
 		var mu sync.Mutex
 		opts.Progress = func(done, all int) {
 			if done%100 == 0 || done == all {
 				mu.Lock()
-				fmt.Fprintf(stderr, "\r%d of %d Dockerfiles", done, all)
+				fmt.Fprintf(stderr, "\r%d of %d files", done, all)
 				mu.Unlock()
 			}
 		}

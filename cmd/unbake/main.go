@@ -38,12 +38,19 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Use:           "unbake",
 		Short:         "take secrets out of container images",
 		Long:          "unbake rewrites Dockerfiles so that secrets become secret mounts: the same image, without the secret.",
-		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	// Not cobra's Version: setting how it reads links text/template, which keeps every method in the program.
+	showVersion := root.Flags().Bool("version", false, "print the version")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *showVersion {
+			fmt.Fprintln(cmd.OutOrStdout(), "unbake", version())
+			return nil
+		}
+		return cmd.Help()
+	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetVersionTemplate("unbake {{.Version}}\n")
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)

@@ -108,11 +108,12 @@ func TestPreCommitNames(t *testing.T) {
 			"Containerfile", "Containerfile.dev", "containerfile-x", "Dockerfile~", "Dockerfiles", "my-Dockerfile", "Dockerfile-dev", "notes.txt",
 			"Dockerfile.dockerignore", ".dockerignore", "Dockerfile.j2", "Dockerfile.jinja", "Dockerfile.jinja2", "Dockerfile.tmpl", "Dockerfile.tpl",
 			"Dockerfile.template", "Dockerfile.erb", "Dockerfile.mustache", "Dockerfile.hbs", "Dockerfile.md", "Dockerfile.rst", "Dockerfile.orig",
-			"Dockerfile.rej", "Dockerfile.bak", "Dockerfile.swp", "Dockerfile.patch", "Dockerfile.diff", "Dockerfile.TMPL", "compose.yaml",
+			"Dockerfile.rej", "Dockerfile.bak", "Dockerfile.swp", "Dockerfile.patch", "Dockerfile.diff", "Dockerfile.TMPL", "compose.yaml", "compose.yml", "compose.dev.yaml", "compose-x.yaml", "Compose.yaml",
+			"docker-compose.yml", "docker-compose.prod.yaml", "docker-compose-dev.yml", "docker-compose.yml.j2", "docker-compose", "compose..yaml", "compose.yaml.orig",
 		} {
 			for _, dir := range []string{"", "a/b", "Dockerfile.d"} {
 				name := path.Join(dir, base)
-				if got, want := files.MatchString(name) && !exclude.MatchString(name), rewrite.IsDockerfile(base); got != want {
+				if got, want := files.MatchString(name) && !exclude.MatchString(name), rewrite.IsTarget(base); got != want {
 					t.Errorf("%s: the hook takes %s: %v, a walk: %v", h.ID, name, got, want)
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/yamledit"
 )
 
 // mood says whether fixes were only found, are planned, or are made.
@@ -44,6 +45,10 @@ func (p *report) error(err error) string {
 	var pe *dockerfile.ParseError
 	if errors.As(err, &pe) {
 		return fmt.Sprintf("%s:%d:%d: %s", p.display(pe.Path), pe.Line, pe.Col, pe.Msg)
+	}
+	var ye *yamledit.Error
+	if errors.As(err, &ye) {
+		return fmt.Sprintf("%s:%d:%d: %s", p.display(ye.Path), ye.Line, ye.Col, ye.Msg)
 	}
 	return fromHere(p.root, err).Error()
 }
@@ -146,13 +151,13 @@ func (p *report) summary(m mood) {
 	case found == 0 && len(p.Errors) > 0:
 		fmt.Fprintln(w, plural(len(p.Errors), "error"))
 	case p.Files == 0:
-		fmt.Fprintln(w, "no Dockerfiles here")
+		fmt.Fprintln(w, "no Dockerfiles and no compose files here")
 	case found == 0:
-		fmt.Fprintf(w, "no secrets in %s\n", plural(p.Files, "Dockerfile"))
+		fmt.Fprintf(w, "no secrets in %s\n", plural(p.Files, "file"))
 	case m == checked:
-		fmt.Fprintf(w, "%s in %s\n", plural(found, "finding"), plural(p.Files, "Dockerfile"))
+		fmt.Fprintf(w, "%s in %s\n", plural(found, "finding"), plural(p.Files, "file"))
 	default:
-		fmt.Fprintf(w, "%s in %s: %d %s, %d left\n", plural(found, "finding"), plural(p.Files, "Dockerfile"), fixed, map[mood]string{planned: "to be fixed", made: "fixed"}[m], left)
+		fmt.Fprintf(w, "%s in %s: %d %s, %d left\n", plural(found, "finding"), plural(p.Files, "file"), fixed, map[mood]string{planned: "to be fixed", made: "fixed"}[m], left)
 	}
 	if found > 0 && len(p.Errors) > 0 {
 		fmt.Fprintln(w, plural(len(p.Errors), "error"))
@@ -317,8 +322,11 @@ func (p *report) json(diff string, m mood) error {
 	for _, err := range p.Errors {
 		e := jsonError{Message: plain(err)}
 		var pe *dockerfile.ParseError
+		var ye *yamledit.Error
 		if errors.As(err, &pe) {
 			e = jsonError{pe.Path, pe.Line, pe.Col, pe.Msg}
+		} else if errors.As(err, &ye) {
+			e = jsonError{ye.Path, ye.Line, ye.Col, ye.Msg}
 		} else if name, rest, ok := split(p.root, err); ok {
 			e = jsonError{Path: name, Message: rest}
 		}

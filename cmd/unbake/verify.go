@@ -161,7 +161,7 @@ func (v *verification) request(args []string, flags verifyFlags) (*verify.Reques
 		}
 	}
 	list := sync.OnceValues(func() (*rewrite.Listing, error) { return rewrite.List(v.root) })
-	paths, bad, err := rewrite.Dockerfiles(v.root, args, list)
+	paths, bad, err := rewrite.Find(v.root, args, rewrite.IsDockerfile, list)
 	if err != nil {
 		return nil, &inputError{plain(err)}
 	}

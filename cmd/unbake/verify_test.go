@@ -497,7 +497,7 @@ func summariesOn(t *testing.T, b *buildkit, from source, dir string, r verify.Re
 		t.Fatal(err)
 	}
 	r.Paths = listing.Paths
-	if r.Dockerfiles, _, err = rewrite.Dockerfiles(dir, []string{dir}, func() (*rewrite.Listing, error) { return listing, nil }); err != nil {
+	if r.Dockerfiles, _, err = rewrite.Find(dir, []string{dir}, rewrite.IsDockerfile, func() (*rewrite.Listing, error) { return listing, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if r.Before != nil {

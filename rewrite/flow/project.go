@@ -61,6 +61,11 @@ func NewProject(fsys fs.FS, list func() []string) *Project {
 	return p
 }
 
+// IsCaller reports whether a file of this name can be a caller other than a compose file.
+func IsCaller(name string) bool {
+	return !compose.IsComposeFile(path.Base(name)) && callers.IsCaller(name)
+}
+
 // Around reports whether a file of this name is a compose file or can be another caller.
 func Around(name string) bool {
 	return compose.IsComposeFile(path.Base(name)) || callers.IsCaller(name)
