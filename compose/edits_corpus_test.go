@@ -48,7 +48,6 @@ func TestEditsCorpus(t *testing.T) {
 			counts["files that are not read"]++
 			return nil
 		}
-		giveTexts(f)
 		one := corpusFile{t: t, at: p, f: f, counts: counts, dir: filepath.Join(root, path.Dir(p))}
 		before, err := one.load(f.Src)
 		if err != nil {
@@ -221,7 +220,6 @@ func (c corpusFile) try(changes []change, before *types.Project) {
 		c.t.Errorf("%s: %v", c.at, g.Err)
 		return
 	}
-	giveTexts(g)
 	for i := range ms {
 		j := slices.IndexFunc(g.Services, func(s *Service) bool { return s.Name == ms[i].Service.Name })
 		if j < 0 {

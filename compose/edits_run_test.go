@@ -33,7 +33,6 @@ func runOps(t *testing.T, src, ops string, others ...string) (string, error) {
 		if f.Err != nil {
 			return "", f.Err
 		}
-		giveTexts(f)
 	}
 	f := files[0]
 	var ms []Migration
@@ -110,38 +109,6 @@ func readOp(arg string) Grant {
 		}
 	}
 	return g
-}
-
-// giveTexts fills in the texts of services that have none.
-func giveTexts(f *File) {
-	for _, s := range f.Services {
-		if s.Texts != nil {
-			continue
-		}
-		base := []string{"services", s.Name}
-		if n, _ := f.doc.Find("services"); n == nil {
-			base = base[1:]
-		}
-		find := func(path ...string) *yamledit.Node {
-			n, _ := f.doc.Find(append(base[:len(base):len(base)], path...)...)
-			return n
-		}
-		for where, n := range map[Where]*yamledit.Node{InEnvironment: find("environment"), InLabels: find("labels")} {
-			for _, e := range entries(n) {
-				s.Texts = append(s.Texts, Text{Where: where, Name: e.name, Value: e.value, HasValue: e.hasValue, Start: e.node.Start, End: e.node.End, Line: e.node.Line, Col: e.node.Col})
-			}
-		}
-		for where, n := range map[Where]*yamledit.Node{InCommand: find("command"), InEntrypoint: find("entrypoint"), InHealthcheck: find("healthcheck", "test")} {
-			if n == nil {
-				continue
-			}
-			for _, item := range append([]*yamledit.Node{n}, n.Items...) {
-				if item = item.Deref(); item.Kind == yamledit.Scalar {
-					s.Texts = append(s.Texts, Text{Where: where, Value: item.Value, HasValue: true, Start: item.Start, End: item.End, Line: item.Line, Col: item.Col})
-				}
-			}
-		}
-	}
 }
 
 func TestRunTimeEdits(t *testing.T) {
