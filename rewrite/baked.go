@@ -17,7 +17,7 @@ type Baked struct {
 	Rule      *Rule
 	Fixable   bool               // fix would make a fix
 	Values    []flow.Value       // the literals that stand there, if any
-	File      string             // the copied file, relative to the workspace; "" if it is none, or is not there
+	File      string             // the copied file, relative to the workspace, whether it is there or not; "" if it is none
 	Builders  []*compose.Service // of a Dockerfile: the services that build it
 }
 
@@ -42,8 +42,12 @@ func (p *Plan) Baked() []Baked {
 					continue
 				}
 				b.Builders = s.Builders
-				if s.Copied != nil && s.Copied.Context != "" {
-					b.File = path.Join(s.Copied.Context, s.Copied.Source)
+				if s.Copied != nil {
+					dir := s.Copied.Context
+					if dir == "" {
+						dir = path.Dir(st.path)
+					}
+					b.File = path.Join(dir, s.Copied.Source)
 				}
 				b.Values = literals(s)
 			}

@@ -85,12 +85,14 @@ func (t *taker) judge(s *Secret) {
 	}
 	if since := s.Since(); !since.IsZero() && t.opts.Now.Sub(since) > t.opts.MaxAge {
 		at := known.asks
-		if known.Kind == InFile || known.Kind == InLine || known.Kind == InText {
+		if known.Kind == InFile || known.Kind == InLine {
 			at = place{known.Path, max(known.Line, 1), 1}
 		}
 		age := fmt.Sprintf("%d days old", Days(t.opts.Now.Sub(since)))
 		s.problem(Old, at, fmt.Sprintf("the value of %s is %s, and may be %s: rotate it", s.ID, age, Span(t.opts.MaxAge)))
-		s.Rotate = append(s.Rotate, "it is "+age)
+		if s.Git != GitKnows {
+			s.Rotate = append(s.Rotate, "it is "+age)
+		}
 	}
 }
 

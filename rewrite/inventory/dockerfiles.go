@@ -127,7 +127,11 @@ func (t *taker) baked(b rewrite.Baked) {
 		found = append(found, t.inFile(b.File, b.Name, at))
 	case len(b.Values) > 0:
 		for _, v := range b.Values {
-			s := t.secret("text "+v.Reveal(), b.Name) // stays in memory, like the value
+			key := "text " + v.Reveal() // stays in memory, like the value
+			if !distinct(b.Name, v.Reveal()) {
+				key += " " + b.Name // a word like any other, which two may have chosen
+			}
+			s := t.secret(key, b.Name)
 			s.add(&Place{Kind: InText, Path: b.Path, Line: b.Line, asks: at, values: []string{v.Reveal()}, Tracked: t.ws.Tracked(b.Path)})
 			found = append(found, s)
 		}
@@ -143,6 +147,11 @@ func (t *taker) baked(b rewrite.Baked) {
 				s.serve(Service{svc.File.Path, line, svc.Name, true, b.Name})
 			}
 		}
+		for _, g := range t.files {
+			if g.Path == b.Path {
+				t.holders(s, g, b)
+			}
+		}
 		if len(b.Values) == 0 {
 			continue
 		}
@@ -151,5 +160,21 @@ func (t *taker) baked(b rewrite.Baked) {
 		} else {
 			s.problem(Baked, at, "the value of "+b.Name+" stands here, and unbake fix does not move it: unbake check says why")
 		}
+	}
+}
+
+// holders lists the services of a compose file that have a text on the line of a finding.
+func (t *taker) holders(s *Secret, f *compose.File, b rewrite.Baked) {
+	for _, svc := range f.Services {
+		i := slices.IndexFunc(svc.Texts, func(x compose.Text) bool { return x.Line == b.Line })
+		if i < 0 {
+			continue
+		}
+		as := svc.Texts[i].Where.String()
+		if svc.Texts[i].Where == compose.InEnvironment {
+			as = svc.Texts[i].Name
+		}
+		line, _ := svc.Position()
+		s.serve(Service{f.Path, line, svc.Name, false, as})
 	}
 }

@@ -45,7 +45,7 @@ func (t *taker) history(ctx context.Context) error {
 	finder := audit.NewFinder(n.known)
 	find := func(text []byte, found func(number, at int)) {
 		finder.Find(text, func(k *audit.Known, at int) {
-			if value := n.behind[k]; value == "" || follows(text[at+len(k.Name):], value) {
+			if value := n.behind[k]; value == "" || (at == 0 || !letter(text[at-1])) && follows(text[at+len(k.Name):], value) {
 				found(n.number[k], at)
 			}
 		})

@@ -139,8 +139,7 @@ func (t *taker) envFile(svc *compose.Service, file compose.EnvFile, here place) 
 			s = t.variable(svc.File, e.Name, here)
 		case e.HasValue && detect.Variable(e.Name, e.Value, true) != detect.No:
 			s = t.secret("line "+file.Path+" "+e.Name, e.Name)
-			s.add(t.inLine(file.Path, e, here))
-			s.required = true
+			s.add(t.inLine(file.Path, e, here)) // an empty one is there to be filled in, and no more than that
 		default:
 			continue
 		}
