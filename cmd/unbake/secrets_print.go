@@ -45,7 +45,11 @@ func (r *secretsReport) table() {
 				what = ""
 			}
 		}
-		row("read by", r.readers(s))
+		readers := r.readers(s)
+		if len(readers)+len(s.Services) == 0 {
+			readers = []string{"nothing that is seen"}
+		}
+		row("read by", readers)
 		row("builds", r.services(s, true))
 		row("runs", r.services(s, false))
 		row("value", r.places(s))

@@ -22,7 +22,7 @@ type Find func(text []byte, found func(number, at int))
 type Options struct {
 	Largest  int64               // bytes: files that are larger are not looked at (1 MB)
 	Most     int64               // bytes of files and messages that are looked at in all, what was packed last first (16 GB)
-	Progress func(done, all int) // of objects, now and then; may be nil
+	Progress func(done, all int) // of objects, every thousand; all counts those that are not looked at too. May be nil
 }
 
 // First is where git has a text for the first time. Without a Commit no branch or tag leads to it: it was staged, or
@@ -63,11 +63,7 @@ func Search(ctx context.Context, root string, find Find, opts Options) (*Report,
 		return nil, err
 	}
 	report.Shallow = string(bytes.TrimSpace(shallow)) == "true"
-	objects, err := repo.objects(report, opts)
-	if err != nil {
-		return nil, err
-	}
-	hits, err := repo.read(objects, report, find, opts.Progress)
+	hits, err := repo.read(report, find, opts)
 	if err != nil {
 		return nil, err
 	}

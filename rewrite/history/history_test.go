@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -165,9 +166,17 @@ func TestBounds(t *testing.T) {
 	if got := r.search(history.Options{Most: 1}, value); !got.Cut || got.Objects != 0 {
 		t.Errorf("%+v", got)
 	}
+	for i := range 1100 {
+		r.write(fmt.Sprintf("many/%d", i), fmt.Sprint(i))
+	}
+	r.commit("two")
 	calls := 0
-	got = r.search(history.Options{Progress: func(done, all int) { calls++ }}, value)
-	if got.First[0].Path != "large" || calls == 0 {
+	got = r.search(history.Options{Progress: func(done, all int) {
+		if calls++; done < 1024 || all < 1103 || done > all {
+			t.Errorf("%d of %d", done, all)
+		}
+	}}, value)
+	if got.First[0].Path != "large" || calls != 1 {
 		t.Errorf("%+v, %d calls", got, calls)
 	}
 }

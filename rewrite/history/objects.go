@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,13 +34,25 @@ func (r repository) git(args ...string) *exec.Cmd {
 // output runs git and returns what it prints.
 func (r repository) output(args ...string) ([]byte, error) {
 	out, err := r.git(args...).Output()
-	if err != nil {
-		return nil, fmt.Errorf("git %s: %w", args[0], err)
-	}
-	return out, nil
+	return out, failed(args, err)
 }
 
-// start runs git with an input that feed writes; read is given what it prints. A read that ends early ends git.
+// failed says which command failed, and git's own first word on it.
+func failed(args []string, err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if said, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n"); said != "" {
+			return fmt.Errorf("git %s: %s", args[0], said)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return nil
+}
+
+// start runs git with an input that feed writes; read is given what it prints. A read that ends early with errEnough, or
+// with an error, ends git.
 func (r repository) start(feed func(io.Writer) error, read func(*bufio.Reader) error, args ...string) error {
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
@@ -48,41 +61,48 @@ func (r repository) start(feed func(io.Writer) error, read func(*bufio.Reader) e
 	if err != nil {
 		return err
 	}
-	if feed != nil {
+	fed := make(chan error, 1)
+	if feed == nil {
+		fed <- nil
+	} else {
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			return err
 		}
 		go func() {
 			w := bufio.NewWriterSize(in, 64<<10)
-			if feed(w) == nil { // it fails when git ends: Wait says why
-				w.Flush()
+			err := feed(w)
+			if err == nil {
+				err = w.Flush()
 			}
 			in.Close()
+			fed <- err
 		}()
 	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("git: %w", err)
 	}
-	if err := read(bufio.NewReaderSize(out, 256<<10)); err != nil {
+	err = read(bufio.NewReaderSize(out, 256<<10))
+	if err != nil {
 		cancel()
-		cmd.Wait()
-		if err == errEnough {
-			return nil
-		}
-		return fmt.Errorf("git %s: %w", args[0], err)
 	}
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("git %s: %w", args[0], err)
+	ended, unfed := cmd.Wait(), <-fed
+	switch {
+	case err == errEnough:
+		return nil
+	case err != nil:
+		return failed(args, err)
+	case ended != nil:
+		return failed(args, ended)
 	}
-	return nil
+	return unfed
 }
 
-// objects lists the files and commits to look at, in the order in which they are packed: git then unpacks each but once.
-func (r repository) objects(report *Report, opts Options) ([]string, error) {
-	var objects []string
+// list writes the names of the files and commits to look at, in the order in which they are packed: git then unpacks each
+// but once.
+func (r repository) list(w io.Writer, report *Report, opts Options) error {
 	var bytes int64
-	err := r.start(nil, func(out *bufio.Reader) error {
+	return r.start(nil, func(out *bufio.Reader) error {
 		for {
 			line, err := out.ReadString('\n')
 			if err == io.EOF {
@@ -92,7 +112,7 @@ func (r repository) objects(report *Report, opts Options) ([]string, error) {
 			}
 			f := strings.Fields(line)
 			if len(f) != 3 {
-				continue // missing, or broken: git says so of what it is asked for by name only
+				continue // broken: it cannot be looked at
 			}
 			size, err := strconv.ParseInt(f[2], 10, 64)
 			if err != nil || f[1] != "blob" && f[1] != "commit" {
@@ -107,31 +127,44 @@ func (r repository) objects(report *Report, opts Options) ([]string, error) {
 				continue
 			}
 			bytes += size
-			objects = append(objects, f[0])
-		}
-	}, "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype) %(objectsize)")
-	return objects, err
-}
-
-// read looks into the objects, and returns those that hold a text.
-func (r repository) read(objects []string, report *Report, find Find, progress func(done, all int)) (map[string][]hit, error) {
-	hits := map[string][]hit{}
-	feed := func(w io.Writer) error {
-		for _, o := range objects {
-			if _, err := io.WriteString(w, o+"\n"); err != nil {
+			if _, err := io.WriteString(w, f[0]+"\n"); err != nil {
 				return err
 			}
 		}
-		return nil
+	}, "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype) %(objectsize)")
+}
+
+// count returns the number of all objects, trees and tags too; 0 if it is not known.
+func (r repository) count() (n int) {
+	out, err := r.output("count-objects", "-v")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(out)) {
+		key, number, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if key == "count" || key == "in-pack" {
+			more, _ := strconv.Atoi(number)
+			n += more
+		}
+	}
+	return n
+}
+
+// read looks into the objects, and returns those that hold a text.
+func (r repository) read(report *Report, find Find, opts Options) (map[string][]hit, error) {
+	hits := map[string][]hit{}
+	feed := func(w io.Writer) error { return r.list(w, report, opts) }
+	all := 0
+	if opts.Progress != nil {
+		all = r.count()
 	}
 	var buf []byte
 	err := r.start(feed, func(out *bufio.Reader) error {
-		for n := range objects {
-			if progress != nil && n%1024 == 0 {
-				progress(n, len(objects))
-			}
+		for {
 			line, err := out.ReadString('\n')
-			if err != nil {
+			if err == io.EOF && line == "" {
+				return nil
+			} else if err != nil {
 				return unexpected(err)
 			}
 			f := strings.Fields(line)
@@ -154,12 +187,13 @@ func (r repository) read(objects []string, report *Report, find Find, progress f
 			if f[1] == "commit" {
 				start = max(0, bytes.Index(text, []byte("\n\n"))+2)
 			}
-			report.Objects++
+			if report.Objects++; all > 0 && report.Objects%1024 == 0 {
+				opts.Progress(min(report.Objects, all), all)
+			}
 			find(text[start:], func(number, at int) {
 				hits[f[0]] = add(hits[f[0]], number, 1+bytes.Count(text[start:start+at], []byte("\n")))
 			})
 		}
-		return nil
 	}, "cat-file", "--batch", "--buffer")
 	return hits, err
 }

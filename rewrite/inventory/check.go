@@ -54,7 +54,7 @@ func (t *taker) judge(s *Secret) {
 			s.problem(Tracked, at, fmt.Sprintf("git has this file, which holds the value of %s: git rm --cached %s, ignore it, and rotate the value", s.ID, t.opts.Typed(p.Path)))
 		}
 		for _, x := range t.readable(s, p.Path) {
-			s.problem(Context, at, fmt.Sprintf("builds of %s can copy the value of %s: add /%s to %s", t.opts.Typed(x.of), s.ID, x.line, t.opts.Typed(x.ignore)))
+			s.problem(Context, at, fmt.Sprintf("builds of %s can copy the value of %s: add /%s to %s", x.of, s.ID, x.line, t.opts.Typed(x.ignore)))
 		}
 	}
 	switch s.Git {
@@ -145,34 +145,69 @@ func (t *taker) orLine(p *Place) string {
 	return ", or add it to " + t.opts.Typed(t.all[i].EnvPath())
 }
 
-// build is one that can copy a file: of a Dockerfile, because a line is not in the ignore file.
-type build struct{ of, ignore, line string }
+// build is one of the project's: ignore is the ignore file that counts for it.
+type build struct {
+	dockerfile, dir, ignore string // dockerfile is "" where compose holds its text
+	certain                 bool   // dir is its context
+}
 
-// readable returns the builds that can copy a file: their context holds it, and the ignore file that counts does not leave
-// it out. Where the context of a Dockerfile is not certain, it is its own folder, and for what it reads itself the root too.
-func (t *taker) readable(s *Secret, file string) []build {
+// builds returns the builds of the project. Where the context of a Dockerfile is not known, its own folder comes first, and
+// the root may be it too.
+func (t *taker) builds() []build {
 	var out []build
+	add := func(dockerfile, dir string, certain bool) {
+		b := build{dockerfile, dir, path.Join(dir, ".dockerignore"), certain}
+		if dockerfile != "" {
+			b.ignore = ignorefile.ForContext(t.ws, dockerfile, dir)[0]
+		}
+		if !slices.Contains(out, b) {
+			out = append(out, b)
+		}
+	}
 	for _, d := range t.ws.Paths() {
-		if !rewrite.IsDockerfile(path.Base(d)) {
+		if rewrite.IsDockerfile(path.Base(d)) {
+			dirs, certain := t.ws.Project().Contexts(d)
+			for i, dir := range dirs {
+				add(d, dir, certain || i == 0)
+			}
+		}
+	}
+	for _, f := range t.all {
+		for _, svc := range f.Services {
+			if svc.Build != nil && svc.Build.Context != "" {
+				add(svc.Build.Dockerfile, svc.Build.Context, true)
+			}
+		}
+	}
+	return out
+}
+
+// missed is a line that an ignore file lacks: builds of a Dockerfile can copy the file.
+type missed struct{ of, ignore, line string }
+
+// readable returns what is missing for no build to be able to copy a file. A context that is only possible counts for
+// Dockerfiles that read the secret.
+func (t *taker) readable(s *Secret, file string) []missed {
+	if t.contexts == nil {
+		t.contexts = t.builds()
+	}
+	var out []missed
+	for _, b := range t.contexts {
+		if !b.certain && !slices.ContainsFunc(s.Readers, func(r Reader) bool { return r.Path == b.dockerfile }) {
 			continue
 		}
-		dirs, certain := t.ws.Project().Contexts(d)
-		if !certain && !slices.ContainsFunc(s.Readers, func(r Reader) bool { return r.Path == d }) {
-			dirs = dirs[:1]
+		rel, ok := ignorefile.Inside(b.dir, file)
+		if !ok || slices.ContainsFunc(out, func(m missed) bool { return m.ignore == b.ignore }) {
+			continue
 		}
-		for _, dir := range dirs {
-			rel, ok := ignorefile.Inside(dir, file)
-			if !ok {
-				continue
-			}
-			ignore := ignorefile.ForContext(t.ws, d, dir)[0]
-			if src, err := t.ws.ReadFile(ignore); err == nil && ignorefile.Covers(src, rel) {
-				continue
-			}
-			if !slices.ContainsFunc(out, func(x build) bool { return x.ignore == ignore }) {
-				out = append(out, build{d, ignore, rel})
-			}
+		if src, err := t.ws.ReadFile(b.ignore); err == nil && ignorefile.Covers(src, rel) {
+			continue
 		}
+		of := t.opts.Typed(b.dockerfile)
+		if b.dockerfile == "" {
+			of = "the folder " + t.opts.Typed(b.dir)
+		}
+		out = append(out, missed{of, b.ignore, rel})
 	}
 	return out
 }

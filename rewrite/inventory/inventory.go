@@ -88,6 +88,8 @@ type taker struct {
 	order []*Secret
 	env   map[string][]compose.DotenvEntry // environment files that were read
 	notes []string
+
+	contexts []build // what readable asks for once
 }
 
 // Take lists the secrets of the Dockerfiles and compose files at paths, and of the compose files that build such a
