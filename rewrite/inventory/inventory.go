@@ -86,16 +86,17 @@ type taker struct {
 	files []*compose.File // those to list
 	byKey map[string]*Secret
 	order []*Secret
-	env   map[string][]compose.DotenvEntry // environment files that were read
 	notes []string
 
-	contexts []build // what readable asks for once
+	env       map[string][]compose.DotenvEntry // environment files that were read
+	variables map[string][]*Secret             // by the name of the variable that the value is in
+	contexts  []build                          // what readable asks for once
 }
 
 // Take lists the secrets of the Dockerfiles and compose files at paths, and of the compose files that build such a
 // Dockerfile. plan is that of the same paths, without fixes.
 func Take(ctx context.Context, plan *rewrite.Plan, ws *rewrite.Workspace, paths []string, opts Options) (*Inventory, error) {
-	t := &taker{plan: plan, ws: ws, opts: opts, byKey: map[string]*Secret{}, env: map[string][]compose.DotenvEntry{}}
+	t := &taker{plan: plan, ws: ws, opts: opts, byKey: map[string]*Secret{}, env: map[string][]compose.DotenvEntry{}, variables: map[string][]*Secret{}}
 	t.all = ws.Project().Compose()
 	for _, f := range t.all {
 		builds := slices.ContainsFunc(f.Services, func(s *compose.Service) bool {

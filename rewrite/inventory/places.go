@@ -98,25 +98,36 @@ func (t *taker) inFile(file, id string, asks place) *Secret {
 }
 
 // variable is a secret whose value is a variable, for compose and what it starts; f is the file that names it, nil if none
-// does. The environment counts before the environment file.
+// does. The environment counts before the environment file. What neither has is another secret in another project.
 func (t *taker) variable(f *compose.File, name string, asks place) *Secret {
 	file := ""
 	if f != nil {
 		file = f.EnvPath()
 	}
 	entry, found := t.entry(file, name)
-	key := "variable " + name
-	if found {
-		key = "line " + file + " " + name
-	}
-	s := t.secret(key, name)
 	p := &Place{Kind: InVariable, Name: name, asks: asks}
-	if value, ok := t.opts.Variable(name); !ok {
+	value, set := t.opts.Variable(name)
+	switch {
+	case !set:
 		p.Missing = "is not set"
-	} else if value == "" {
+	case value == "":
 		p.Missing = "is empty"
-	} else {
+	default:
 		p.values = []string{value}
+	}
+	var s *Secret
+	switch same := t.variables[name]; {
+	case found:
+		s = t.secret("line "+file+" "+name, name)
+	case p.Missing == "":
+		s = t.secret("variable "+name, name)
+	case f == nil && len(same) == 1:
+		s = same[0]
+	default:
+		s = t.secret("variable "+name+" "+file, name)
+	}
+	if !slices.Contains(t.variables[name], s) {
+		t.variables[name] = append(t.variables[name], s)
 	}
 	if !found || p.Missing == "" {
 		s.add(p)
