@@ -1,6 +1,6 @@
 // Package compose finds which services build which Dockerfile, and makes the build side of a secret's move in their compose files.
 // It leans on rewrite/yamledit for reading and for lossless edits, and reads the paths it is given from an fs.FS.
-// It will not run compose, read .env files, fetch remote includes, edit what comes in through anchors, merge keys or extends, or write.
+// It will not run compose, look at the environment, fetch remote includes, edit what comes in through anchors, merge keys or extends, or write.
 //
 // [Load] reads the files, [Builders] answers which services build a Dockerfile, [Edits] makes what their [Migration] asks for:
 //
@@ -30,7 +30,8 @@ type File struct {
 	Services []*Service
 	Secrets  map[string]SecretDef // top level
 
-	doc *yamledit.Doc
+	doc     *yamledit.Doc
+	envFile slot // what an include names as its env_file, see EnvPath
 }
 
 // SecretDef is a top-level secret. Exactly one of its fields is set, or none for a form that is not read (content, driver). File is as it
@@ -70,6 +71,7 @@ type Service struct {
 	Overrides bool
 
 	extends *extension
+	own     ownership
 }
 
 // Build is a service's build section.
@@ -113,7 +115,7 @@ type ArgKind uint8
 
 const (
 	Composite ArgKind = iota // not understood: a default, or a variable within text
-	Literal                  // text without a variable
+	FromText                 // text without a variable
 	FromEnv                  // the variable of the environment that Source names
 )
 
@@ -127,7 +129,7 @@ func (a Arg) Source() (kind ArgKind, env string) {
 		return FromEnv, a.Name
 	}
 	if !strings.Contains(a.Value, "$") {
-		return Literal, ""
+		return FromText, ""
 	}
 	if m := variable().FindStringSubmatch(a.Value); m != nil {
 		return FromEnv, m[1] + m[2]

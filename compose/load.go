@@ -181,8 +181,11 @@ func texts(n *yamledit.Node) []string {
 	return nil
 }
 
-// inclusion is a file that another includes, and the folder its relative paths then start from.
-type inclusion struct{ path, dir string }
+// inclusion is a file that another includes, the folder its relative paths then start from, and the environment file, if the include names one.
+type inclusion struct {
+	path, dir string
+	env       slot
+}
 
 // included returns the files that f includes, given the folder f's own paths start from. dir is "" where it is not certain.
 func (f *File) included(from string) []inclusion {
@@ -197,7 +200,7 @@ func (f *File) included(from string) []inclusion {
 	for _, item := range list.Value.Items {
 		item = item.Deref()
 		var paths []string
-		var project slot
+		var project, env slot
 		switch item.Kind {
 		case yamledit.Scalar:
 			paths = []string{item.Value}
@@ -206,6 +209,14 @@ func (f *File) included(from string) []inclusion {
 				paths = texts(e.Value)
 			}
 			project = read(item, "project_directory")
+			if e, ok := item.Get("env_file"); ok {
+				for _, name := range texts(e.Value) { // the last has the last word
+					env = slot{given: true}
+					if name, ok := interpolate(name); ok {
+						env.val, env.ok = local(from, name)
+					}
+				}
+			}
 		}
 		dir := ""
 		for i, p := range paths {
@@ -221,7 +232,7 @@ func (f *File) included(from string) []inclusion {
 			} else if i == 0 && project.ok {
 				dir, _ = local(from, project.val)
 			}
-			out = append(out, inclusion{path: p, dir: dir})
+			out = append(out, inclusion{path: p, dir: dir, env: env})
 		}
 	}
 	return out
@@ -252,7 +263,7 @@ func (f *File) references() []string {
 // placeIncluded sets Dir of included files. A file that several include from different folders has none that is certain.
 func placeIncluded(files []*File, byPath map[string]*File) {
 	for range len(files) + 1 { // an include can move what it includes in turn
-		dirs := map[*File]string{}
+		dirs, envs := map[*File]string{}, map[*File]slot{}
 		for _, f := range files {
 			if f.Dir == "" {
 				continue
@@ -262,16 +273,24 @@ func placeIncluded(files []*File, byPath map[string]*File) {
 				if target == nil || target == f {
 					continue
 				}
-				if dir, ok := dirs[target]; ok && dir != in.dir {
-					in.dir = ""
+				if dir, ok := dirs[target]; ok {
+					if dir != in.dir {
+						in.dir = ""
+					}
+					if envs[target] != in.env {
+						in.env = slot{given: true}
+					}
 				}
-				dirs[target] = in.dir
+				dirs[target], envs[target] = in.dir, in.env
 			}
 		}
 		changed := false
 		for f, dir := range dirs {
 			if f.Dir != dir {
 				f.Dir, changed = dir, true
+			}
+			if f.envFile != envs[f] {
+				f.envFile, changed = envs[f], true
 			}
 		}
 		if !changed {
@@ -310,12 +329,16 @@ func (f *File) readServices() {
 	}
 	services, whole := f.doc.Find("services")
 	for _, e := range services.Entries() {
+		if e.Value.Tag == reset { // compose takes the base's service away
+			continue
+		}
 		s := &Service{File: f, Name: e.Key.Value, Image: text(e.Value, "image")}
 		f.Services = append(f.Services, s)
 		inherited := through(whole)
 		if inherited == "" {
 			inherited = through(e.Through)
 		}
+		s.readContainer(e.Value, inherited)
 		if b, ok := e.Value.Get("build"); ok {
 			if inherited == "" {
 				inherited = through(b.Through)
@@ -341,7 +364,7 @@ func (f *File) readServices() {
 
 func (f *File) readBuild(e yamledit.Entry, inherited string) *Build {
 	b := &Build{Line: e.Key.Line, Col: e.Key.Col, Inherited: inherited, Contexts: map[string]string{}}
-	if e.Value.Tag == "!reset" { // compose takes the base's section away
+	if e.Value.Tag == reset { // compose takes the base's section away
 		return nil
 	}
 	switch n := e.Value; n.Kind {
@@ -517,6 +540,7 @@ func extend(f *File, s *Service, byPath map[string]*File, done map[*Service]int)
 		return
 	}
 	extend(from, x.base, byPath, done)
+	s.inherit(x.base)
 	base := x.base.Build
 	if base == nil {
 		return
@@ -633,52 +657,4 @@ func basesOf(s *Service, same []*Service) []*Service {
 		}
 	}
 	return out
-}
-
-// interpolate fills in the defaults of ${X:-…} and ${X-…}; ok is false if another variable is left.
-func interpolate(s string) (out string, ok bool) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '$' {
-			b.WriteByte(s[i])
-			continue
-		}
-		if i+1 < len(s) && s[i+1] == '$' {
-			b.WriteByte('$')
-			i++
-			continue
-		}
-		if i+1 >= len(s) || s[i+1] != '{' {
-			return "", false
-		}
-		depth, end := 0, -1
-		for j := i + 1; j < len(s) && end < 0; j++ {
-			switch s[j] {
-			case '{':
-				depth++
-			case '}':
-				if depth--; depth == 0 {
-					end = j
-				}
-			}
-		}
-		if end < 0 {
-			return "", false
-		}
-		rest := ""
-		if name := s[i+2 : end]; strings.IndexAny(name, ":-?+") > 0 {
-			rest = name[strings.IndexAny(name, ":-?+"):]
-		}
-		rest = strings.TrimPrefix(rest, ":")
-		if !strings.HasPrefix(rest, "-") {
-			return "", false
-		}
-		def, ok := interpolate(rest[1:])
-		if !ok {
-			return "", false
-		}
-		b.WriteString(def)
-		i = end
-	}
-	return b.String(), true
 }

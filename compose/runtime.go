@@ -1,5 +1,9 @@
 package compose
 
+import (
+	"fmt"
+)
+
 // Text is one scalar of a service that its container gets: the value of a variable, a word of a command, a label. A scalar that several
 // services share through an anchor or a merge key is a Text of each of them, with the same Start. Formatting one shows its name only.
 type Text struct {
@@ -7,10 +11,14 @@ type Text struct {
 	Name       string // of a variable or a label, "" for words of commands
 	Value      string `json:"-"` // as YAML decodes it, before interpolation; in the list form of environment what comes after the "="
 	HasValue   bool   // false for `- T` and `T:`
-	Start, End int    // byte offsets in Src of the scalar's token, quotes and, in the list form, the name included; -1 if it is another file's
+	Start, End int    // byte offsets in Src of the scalar's token, quotes and, in the list form, the name included; -1 if it is another file's or its end is not certain
 	Line, Col  int    // 1-based, of the token
 	Inherited  string // "an alias", "a merge key" or "extends"; "" if it is the service's own
+	Item       bool   // an item of a list: the list form of environment or labels, a word of a command. A command that is no item is split into words, a health check is run by the shell
 }
+
+// Format writes where the text stands and its name, whatever the verb.
+func (t Text) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s %s", t.Where, t.Name) }
 
 // Where is the part of a service that a Text stands in.
 type Where uint8
@@ -22,6 +30,10 @@ const (
 	InHealthcheck
 	InLabels
 )
+
+func (w Where) String() string {
+	return [...]string{"environment", "command", "entrypoint", "healthcheck", "labels"}[w]
+}
 
 // EnvFile is an entry of a service's env_file.
 type EnvFile struct {

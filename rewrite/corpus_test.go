@@ -14,13 +14,14 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rules"
 )
 
 // TestCorpus runs fix over real files (UNBAKE_CORPUS names a folder of them): every file
-// parses after it, BuildKit takes every instruction that it took before, a second run
-// changes nothing, and no file changes without a finding. The counts are logged.
+// parses after it, BuildKit takes every instruction that it took before, compose gives each
+// container what it gave before, a second run changes nothing, and no file changes without a finding. The counts are logged.
 func TestCorpus(t *testing.T) {
 	root := os.Getenv("UNBAKE_CORPUS")
 	if root == "" {
@@ -33,7 +34,7 @@ func TestCorpus(t *testing.T) {
 	}
 	var paths []string
 	for _, p := range l.Paths {
-		if rewrite.IsDockerfile(path.Base(p)) {
+		if rewrite.IsTarget(path.Base(p)) {
 			paths = append(paths, p)
 		}
 	}
@@ -44,6 +45,7 @@ func TestCorpus(t *testing.T) {
 	}
 	after := overlay{disk, map[string][]byte{}}
 	found := map[string]bool{}
+	var changed []string
 	for _, r := range plan.Results {
 		if r.Outcome == rewrite.Fixed {
 			found[r.Path] = true
@@ -56,6 +58,9 @@ func TestCorpus(t *testing.T) {
 		after.files[c.Path] = c.New
 		if !found[c.Path] {
 			t.Errorf("%s changed without a finding", c.Path)
+		}
+		if compose.IsComposeFile(path.Base(c.Path)) {
+			changed = append(changed, c.Path)
 		}
 		if !rewrite.IsDockerfile(path.Base(c.Path)) {
 			continue
@@ -72,6 +77,9 @@ func TestCorpus(t *testing.T) {
 				}
 			}
 		}
+	}
+	for _, name := range changed {
+		sameServices(t, root, disk, after, name)
 	}
 	second, err := rewrite.Run(rewrite.NewWorkspace(after, list, nil), paths, rules.All(), rewrite.Options{Least: rewrite.Review})
 	if err != nil {

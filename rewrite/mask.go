@@ -109,7 +109,7 @@ func (m *masks) arguments(svc *compose.Service) {
 		return
 	}
 	for _, a := range svc.Build.Args {
-		if kind, _ := a.Source(); kind != compose.Literal || a.Value == "" || detect.Variable(a.Name, a.Value, true) == detect.No {
+		if kind, _ := a.Source(); kind != compose.FromText || a.Value == "" || detect.Variable(a.Name, a.Value, true) == detect.No {
 			continue
 		}
 		m.learn(a.Name, a.Value, true, string(svc.File.Src[a.Start:a.End]))

@@ -40,7 +40,7 @@ func composeBuilds(p *rewrite.Pass, s *flow.Secret, drop []string, id, file stri
 				continue
 			}
 			kind, name := a.Source()
-			if kind == compose.Literal && a.Value == "" {
+			if kind == compose.FromText && a.Value == "" {
 				continue // emptied: an optional secret that is not given is the same
 			}
 			if kind == compose.Composite {

@@ -322,7 +322,7 @@ func (a *analysis) builders(s *Secret, g *group) {
 		for _, arg := range svc.Build.Args {
 			kind, _ := arg.Source()
 			switch {
-			case !g.names[arg.Name] || kind != compose.Literal || arg.Value == "":
+			case !g.names[arg.Name] || kind != compose.FromText || arg.Value == "":
 			case !s.Value.Known() || s.Value.Reveal() == "":
 				s.Value, s.Given = NewValue(arg.Value), true
 			case s.Value.Reveal() != arg.Value:

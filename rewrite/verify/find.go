@@ -222,7 +222,7 @@ func (w *way) args(s *compose.Service, files []*compose.File) map[string]string 
 			}
 			for _, a := range t.Build.Args {
 				switch kind, env := a.Source(); kind {
-				case compose.Literal:
+				case compose.FromText:
 					out[a.Name] = a.Value
 				case compose.FromEnv:
 					if value, ok := os.LookupEnv(env); ok {

@@ -1,0 +1,307 @@
+package compose
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/rewrite/yamledit"
+)
+
+// Tags that compose knows: what has the first is taken away from the base, what has the second replaces it as a whole.
+const (
+	reset    = "!reset"
+	override = "!override"
+)
+
+// ownership is what a service does not take from one that it extends.
+type ownership struct {
+	keys  map[string]bool    // keys of the service, "healthcheck.test" among them
+	names map[Where][]string // of variables and labels that are reset
+}
+
+// readContainer fills in what the container of a service gets; n is the service's node, and inherited the way that comes in.
+func (s *Service) readContainer(n *yamledit.Node, inherited string) {
+	s.own = ownership{keys: map[string]bool{}, names: map[Where][]string{}}
+	for _, e := range n.Entries() {
+		key, by := e.Key.Value, first(inherited, through(e.Through))
+		if e.Value.Tag == reset {
+			s.own.keys[key] = true
+			if key == "healthcheck" {
+				s.own.keys["healthcheck.test"] = true
+			}
+			continue
+		}
+		replaces := e.Value.Tag == override
+		switch key {
+		case "environment":
+			s.own.keys[key] = replaces
+			s.readPairs(InEnvironment, e.Value, by)
+		case "labels":
+			s.own.keys[key] = replaces
+			s.readPairs(InLabels, e.Value, by)
+		case "command":
+			s.own.keys[key] = true
+			s.readWords(InCommand, e.Value, by)
+		case "entrypoint":
+			s.own.keys[key] = true
+			s.readWords(InEntrypoint, e.Value, by)
+		case "healthcheck":
+			s.own.keys["healthcheck.test"] = replaces
+			if test, ok := e.Value.Get("test"); ok {
+				s.own.keys["healthcheck.test"] = true
+				if test.Value.Tag != reset {
+					s.readWords(InHealthcheck, test.Value, first(by, through(test.Through)))
+				}
+			}
+		case "env_file":
+			s.own.keys[key] = replaces
+			s.EnvFiles = s.File.envFiles(e.Value)
+		case "secrets":
+			s.own.keys[key] = replaces
+			s.Grants = grants(e.Value)
+		case "profiles":
+			s.own.keys[key] = replaces
+			s.Profiles = texts(e.Value)
+		case "user":
+			s.User, s.own.keys[key] = s.File.scalar(e.Value)
+		case "read_only":
+			ro := read(n, key)
+			s.ReadOnly, s.own.keys[key] = ro.ok && strings.EqualFold(ro.val, "true"), ro.given
+		}
+	}
+}
+
+func first(names ...string) string {
+	for _, s := range names {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// text makes a Text of a scalar.
+func (s *Service) text(where Where, n *yamledit.Node, inherited string) Text {
+	t := Text{Where: where, Start: n.Start, End: n.End, Inherited: inherited}
+	if n.End < 0 {
+		t.Start = -1
+	}
+	t.Line, t.Col = s.File.doc.Position(n.Start)
+	t.Value, t.HasValue = s.File.scalar(n)
+	return t
+}
+
+// readPairs reads a mapping, or a list of NAME=value.
+func (s *Service) readPairs(where Where, n *yamledit.Node, inherited string) {
+	switch n.Kind {
+	case yamledit.Map:
+		for _, e := range n.Entries() {
+			if e.Value.Tag == reset {
+				s.own.names[where] = append(s.own.names[where], e.Key.Value)
+				continue
+			}
+			if e.Value.Kind != yamledit.Scalar && e.Value.Kind != yamledit.Null {
+				continue
+			}
+			t := s.text(where, e.Value, first(inherited, through(e.Through)))
+			t.Name = e.Key.Value
+			s.Texts = append(s.Texts, t)
+		}
+	case yamledit.List:
+		for _, item := range n.Items {
+			by := inherited
+			if item.Kind == yamledit.Alias {
+				by, item = first(by, through(item)), item.Target
+			}
+			if item.Kind != yamledit.Scalar || item.Tag == reset {
+				continue
+			}
+			t := s.text(where, item, by)
+			t.Item = true
+			t.Name, t.Value, t.HasValue = strings.Cut(t.Value, "=")
+			s.Texts = append(s.Texts, t)
+		}
+	}
+}
+
+// readWords reads a command: a scalar, or a list of its words.
+func (s *Service) readWords(where Where, n *yamledit.Node, inherited string) {
+	switch n.Kind {
+	case yamledit.Scalar:
+		s.Texts = append(s.Texts, s.text(where, n, inherited))
+	case yamledit.List:
+		for _, item := range n.Items {
+			by := inherited
+			if item.Kind == yamledit.Alias {
+				by, item = first(by, through(item)), item.Target
+			}
+			if item.Kind != yamledit.Scalar || item.Tag == reset {
+				continue
+			}
+			t := s.text(where, item, by)
+			t.Item = true
+			s.Texts = append(s.Texts, t)
+		}
+	}
+}
+
+// scalar returns a scalar as compose turns it into text: a plain number or boolean is written anew, so 0123 is 83 and 1.0 is 1. ok is false for
+// null, and what is no scalar.
+func (f *File) scalar(n *yamledit.Node) (text string, ok bool) {
+	if n.Kind != yamledit.Scalar {
+		return "", false
+	}
+	if n.Tag != "" || n.Start >= len(f.Src) || len(n.Value) > 100 || strings.IndexByte("+-.0123456789tTfF", f.Src[n.Start]) < 0 {
+		return n.Value, true
+	}
+	root, err := (&yamledit.Doc{Src: []byte(n.Value)}).Decode()
+	switch root := root.(type) {
+	case nil, string, []any, map[string]any:
+		return n.Value, true
+	default:
+		if err != nil {
+			return n.Value, true
+		}
+		return fmt.Sprint(root), true
+	}
+}
+
+func (f *File) envFiles(n *yamledit.Node) []EnvFile {
+	items := []*yamledit.Node{n}
+	if n.Kind == yamledit.List {
+		items = n.Items
+	}
+	var out []EnvFile
+	for _, item := range items {
+		item = item.Deref()
+		var e EnvFile
+		var name slot
+		switch item.Kind {
+		case yamledit.Scalar:
+			name.val, name.ok = interpolate(item.Value)
+		case yamledit.Map:
+			name = read(item, "path")
+			required := read(item, "required")
+			e.Optional = required.ok && strings.EqualFold(required.val, "false")
+			e.Raw = text(item, "format") == "raw"
+		default:
+			continue
+		}
+		if name.ok {
+			e.Path, _ = local(f.Dir, name.val)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func grants(n *yamledit.Node) []Grant {
+	var out []Grant
+	if n.Kind != yamledit.List {
+		return nil
+	}
+	for _, item := range n.Items {
+		switch item = item.Deref(); item.Kind {
+		case yamledit.Scalar:
+			out = put(out, Grant{Source: item.Value})
+		case yamledit.Map:
+			out = put(out, Grant{Source: text(item, "source"), Target: text(item, "target"),
+				UID: text(item, "uid"), GID: text(item, "gid"), Mode: text(item, "mode")})
+		}
+	}
+	return out
+}
+
+// put adds a grant, in the place of one with the same target if there is one, as compose does.
+func put(grants []Grant, g Grant) []Grant {
+	target := func(g Grant) string {
+		if g.Target != "" {
+			return g.Target
+		}
+		return "/run/secrets/" + g.Source
+	}
+	i := slices.IndexFunc(grants, func(h Grant) bool { return target(g) == target(h) })
+	if i >= 0 {
+		grants[i] = g
+		return grants
+	}
+	return append(grants, g)
+}
+
+// inherit gives a service what its container gets by the one that it extends.
+func (s *Service) inherit(base *Service) {
+	for _, t := range base.Texts {
+		switch t.Where {
+		case InEnvironment, InLabels:
+			same := func(u Text) bool { return u.Where == t.Where && u.Name == t.Name }
+			if slices.ContainsFunc(s.Texts, func(u Text) bool { return same(u) && u.Inherited != "extends" }) || slices.Contains(s.own.names[t.Where], t.Name) {
+				continue
+			}
+		}
+		if s.own.keys[t.Where.key()] {
+			continue
+		}
+		if t.Inherited = "extends"; base.File != s.File {
+			t.Start, t.End, t.Line, t.Col = -1, -1, s.extends.line, s.extends.col
+		}
+		s.Texts = append(s.Texts, t)
+	}
+	if !s.own.keys["env_file"] {
+		own := s.EnvFiles
+		s.EnvFiles = slices.Clone(base.EnvFiles)
+		for _, e := range own {
+			if i := slices.IndexFunc(s.EnvFiles, func(b EnvFile) bool { return b.Path == e.Path && e.Path != "" }); i >= 0 {
+				s.EnvFiles[i] = e
+			} else {
+				s.EnvFiles = append(s.EnvFiles, e)
+			}
+		}
+	}
+	if !s.own.keys["secrets"] {
+		own := s.Grants
+		s.Grants = slices.Clone(base.Grants)
+		for _, g := range own {
+			s.Grants = put(s.Grants, g)
+		}
+	}
+	if !s.own.keys["profiles"] {
+		own := s.Profiles
+		s.Profiles = slices.Clone(base.Profiles)
+		for _, p := range own {
+			if !slices.Contains(s.Profiles, p) {
+				s.Profiles = append(s.Profiles, p)
+			}
+		}
+	}
+	if !s.own.keys["user"] {
+		s.User = base.User
+	}
+	if !s.own.keys["read_only"] {
+		s.ReadOnly = base.ReadOnly
+	}
+	if s.Image == "" && !s.own.keys["image"] {
+		s.Image = base.Image
+	}
+}
+
+// key returns the key of a service that the texts stand under.
+func (w Where) key() string {
+	if w == InHealthcheck {
+		return "healthcheck.test"
+	}
+	return w.String()
+}
+
+// EnvPath returns the environment file that the file's variables come from, relative to the root: .env of the project's folder, or what an
+// include names for the file. "" if it is not certain, or outside the root. The file need not exist.
+func (f *File) EnvPath() string {
+	if f.envFile.given {
+		return f.envFile.val
+	}
+	if f.Dir == "" {
+		return ""
+	}
+	return path.Join(f.Dir, ".env")
+}
