@@ -399,7 +399,7 @@ services:
 func TestExtendsEdits(t *testing.T) {
 	fsys, paths := tree("-- compose.yaml --\nservices:\n  a: {extends: b}\n  b: {build: {context: ., args: [T]}}\n")
 	f := Load(fsys, paths)[0]
-	ms := []Migration{{f.Services[0], []string{"T"}, nil}, {f.Services[1], []string{"T"}, nil}}
+	ms := []Migration{{Service: f.Services[0], RemoveArgs: []string{"T"}}, {Service: f.Services[1], RemoveArgs: []string{"T"}}}
 	if _, err := Edits(f, ms, nil); !errors.Is(err, yamledit.ErrUncertain) || !strings.Contains(err.Error(), "comes in through extends") {
 		t.Errorf("both: %v", err)
 	}
