@@ -2,6 +2,7 @@ package yamledit
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -59,10 +60,14 @@ func (n *Node) Key() *Node { return keyOfNode(n) }
 // string. An anchor is no hindrance: all that uses it has the new value.
 func (t *Draft) SetText(n *Node, text string) (err error) {
 	defer t.relocate(&err)
-	if n.Kind == Alias {
-		return t.doc.Uncertain(n.pos, "an alias, edit what it stands for")
+	if n.isKey() {
+		return t.doc.Uncertain(n.pos, "a key, not a value")
 	}
 	return t.setText(n, text)
+}
+
+func (n *Node) isKey() bool {
+	return n.parent != nil && n.parent.Kind == Map && slices.Contains(n.parent.Keys, n)
 }
 
 // RenameKey gives a key, a node of [Draft.Doc], another name. The mapping must not have that name yet, through a merge key neither.
@@ -71,16 +76,13 @@ func (t *Draft) RenameKey(key *Node, name string) (err error) {
 	if key == nil {
 		return t.doc.Uncertain(0, "no key to rename")
 	}
-	if key.merge || key.colon < 0 || key.parent == nil || strings.ContainsAny(name, "\r\n") || len(name) > 200 {
+	if key.merge || key.colon < 0 || !key.isKey() || strings.ContainsAny(name, "\r\n") || len(name) > 200 {
 		return t.doc.Uncertain(key.pos, "a key that cannot be renamed, edit it by hand")
 	}
 	if _, ok := key.parent.Get(name); ok && name != key.Value {
 		return t.doc.Uncertain(key.pos, "the new name of this key is there already")
 	}
-	if err := t.setText(key, name); err != nil {
-		return err
-	}
-	return nil
+	return t.setText(key, name)
 }
 
 func (t *Draft) setText(n *Node, text string) error {
