@@ -27,6 +27,7 @@ type File struct {
 	Src      []byte
 	Err      error
 	Dir      string // folder that the file's relative paths start from: its own, or an include's project_directory; "" if that is not certain
+	V1       bool   // the first version of the format: services stand at the top level, and there is no place for secrets
 	Services []*Service
 	Secrets  map[string]SecretDef // top level
 

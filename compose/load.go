@@ -116,16 +116,7 @@ func load(fsys fs.FS, p string) *File {
 	}
 	services, ok := root.Get("services")
 	if !ok {
-		for _, e := range root.Entries() {
-			if e.Value.Kind != yamledit.Map || topLevel(e.Key.Value) {
-				continue
-			}
-			for _, key := range []string{"image", "build", "command", "extends"} {
-				if _, ok := e.Value.Get(key); ok {
-					return fail(e.Key.Line, e.Key.Col, "version 1 file: has no place for secrets, put its services under a services key")
-				}
-			}
-		}
+		f.V1 = slices.ContainsFunc(root.Entries(), version1)
 	} else if services.Value.Kind != yamledit.Map && services.Value.Kind != yamledit.Null {
 		return fail(services.Key.Line, services.Key.Col, "not a compose file: services is not a mapping")
 	}
@@ -137,14 +128,6 @@ func load(fsys fs.FS, p string) *File {
 		}
 	}
 	return f
-}
-
-func topLevel(key string) bool {
-	switch key {
-	case "name", "version", "include", "networks", "volumes", "configs", "secrets", "models":
-		return true
-	}
-	return strings.HasPrefix(key, "x-")
 }
 
 func definition(n *yamledit.Node) SecretDef {
@@ -247,8 +230,8 @@ func (f *File) references() []string {
 	for _, in := range f.included(f.Dir) {
 		out = append(out, in.path)
 	}
-	services, _ := f.doc.Find("services")
-	for _, e := range services.Entries() {
+	services, _ := f.services()
+	for _, e := range services {
 		if x, ok := e.Value.Get("extends"); ok {
 			if file := read(x.Value, "file"); file.ok {
 				if p, ok := local(f.Dir, file.val); ok {
@@ -327,8 +310,8 @@ func (f *File) readServices() {
 	if f.doc == nil {
 		return
 	}
-	services, whole := f.doc.Find("services")
-	for _, e := range services.Entries() {
+	services, whole := f.services()
+	for _, e := range services {
 		if e.Value.Tag == reset { // compose takes the base's service away
 			continue
 		}
@@ -344,6 +327,10 @@ func (f *File) readServices() {
 				inherited = through(b.Through)
 			}
 			s.Build = f.readBuild(b, inherited)
+		}
+		if f.V1 && s.Build != nil { // build is a folder there, and what it builds stands beside it
+			s.Build.dockerfile = read(e.Value, "dockerfile")
+			s.Build.resolve(f.Dir)
 		}
 		if x, ok := e.Value.Get("extends"); ok {
 			s.extends = &extension{line: x.Key.Line, col: x.Key.Col}
