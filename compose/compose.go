@@ -31,8 +31,11 @@ type File struct {
 	Services []*Service
 	Secrets  map[string]SecretDef // top level
 
-	doc     *yamledit.Doc
-	envFile slot // what an include names as its env_file, see EnvPath
+	doc      *yamledit.Doc
+	parsed   *parsed
+	includes []include
+	extended []string // files that its services extend, relative to Dir
+	envFile  slot     // what an include names as its env_file, see EnvPath
 }
 
 // SecretDef is a top-level secret. Exactly one of its fields is set, or none for a form that is not read (content, driver). File is as it
