@@ -79,6 +79,12 @@ func (w *Workspace) Link(name string) bool {
 // Tracked reports whether git has the file.
 func (w *Workspace) Tracked(name string) bool { return w.tracked(name) }
 
+// Created reports whether a file is there in this state, and not on disk.
+func (w *Workspace) Created(name string) bool {
+	c, ok := w.changed[name]
+	return ok && c.old == nil
+}
+
 // Exists reports whether there is a file or folder of that name.
 func (w *Workspace) Exists(name string) bool {
 	_, err := w.Stat(name)

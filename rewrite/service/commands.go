@@ -167,7 +167,7 @@ func (f *finder) commands(s *compose.Service) {
 			program = imageProgram(s.Image)
 		}
 		for _, x := range flow.WordCredentials(program, w.Args()) {
-			f.word(s, w.args[x.Word], x.From, x.To, commandName(s, x), x.Class)
+			f.word(s, w.args[x.Word], x.From, x.To, commandName(s, program, x), x.Class)
 		}
 		for _, a := range w.args {
 			f.form(s, a)
@@ -176,7 +176,7 @@ func (f *finder) commands(s *compose.Service) {
 	for _, sc := range c.Scripts {
 		if parsed, err := shell.Parse(sc.text, shell.POSIX); err == nil {
 			for _, x := range flow.ScriptCredentials(parsed) {
-				f.word(s, sc.piece, x.From, x.To, commandName(s, x), x.Class)
+				f.word(s, sc.piece, x.From, x.To, commandName(s, "", x), x.Class)
 			}
 		}
 		f.form(s, sc.piece)
@@ -217,8 +217,15 @@ func imageProgram(image string) string {
 	return name
 }
 
+// known are programs whose name says what a password is for.
+var known = map[string]bool{"mysqld": true, "mongod": true, "redis-server": true, "postgres": true, "mysqladmin": true, "mysql": true, "curl": true, "redis-cli": true, "mongosh": true, "mongo": true}
+
 // commandName is the name that a command's credential gets: the server's own flags make odd ones.
-func commandName(s *compose.Service, x flow.Credential) string {
+func commandName(s *compose.Service, program string, x flow.Credential) string {
+	// The first word of a command is often a word of the image's own program: start --pass X.
+	if own := strings.ToUpper(variableName(program)) + "_"; program != "" && strings.HasPrefix(x.Name, own) && !known[program] {
+		x.Name = strings.ToUpper(variableName(s.Name)) + "_" + x.Name[len(own):]
+	}
 	switch {
 	case strings.HasSuffix(x.Name, "_REQUIREPASS"), strings.HasSuffix(x.Name, "_MASTERAUTH"), x.Name == "REQUIREPASS", x.Name == "MASTERAUTH":
 		return "REDIS_PASSWORD"
