@@ -22,7 +22,11 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	file := d.base().EnvPath()
 	for _, f := range d.files {
 		if f.EnvPath() != file || file == "" {
-			return change, false, f.Path + ": which .env it takes variables from is not certain"
+			why := f.EnvReason()
+			if why == "" {
+				why = "its variables come from another .env than those of " + d.base().Path
+			}
+			return change, false, f.Path + ": " + why
 		}
 	}
 	if ws.Tracked(file) {
@@ -30,9 +34,6 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	}
 	if ws.Link(file) {
 		return change, false, file + " is a symbolic link, which nothing is written through"
-	}
-	if why := d.deployed(); why != "" {
-		return change, false, why
 	}
 	if why := d.named(name, file); why != "" {
 		return change, true, why
@@ -126,16 +127,6 @@ func (d *giver) uses(f *compose.File, name string) bool {
 		}
 	}
 	return false
-}
-
-// deployed says which script has the file without its .env: docker stack deploy reads none, and --env-file names another.
-func (d *giver) deployed() (why string) {
-	for _, f := range d.files {
-		if m, ok := d.p.Workspace.Project().Callers().WithoutDotenv(f.Path); ok {
-			return at(m.Path, m.Line) + " runs " + f.Path + " without its .env"
-		}
-	}
-	return ""
 }
 
 // brought says which image has the .env as it is: what is in it besides may be read there.

@@ -123,7 +123,7 @@ func (c *Commands) words(where compose.Where, words []piece) {
 	if !strings.HasPrefix(words[0].text, "-") && (where != compose.InCommand || !strings.Contains(words[0].text, "=")) {
 		w.Program, w.args = path.Base(words[0].text), words[1:]
 	}
-	if i := script(w); i >= 0 {
+	if i := c.script(w); i >= 0 {
 		c.Scripts = append(c.Scripts, Script{w.args[i].of, w.args[i]})
 		w.args = w.args[:i]
 	}
@@ -131,22 +131,23 @@ func (c *Commands) words(where compose.Where, words []piece) {
 }
 
 // script is the argument that sh -c has as its script, -1 if there is none. A shell can be the entrypoint and -c the command.
-func script(w Words) int {
+func (c *Commands) script(w Words) int {
+	isShell := func(word string) bool { return shell.DialectOf([]string{path.Base(word)}) != shell.Unknown }
 	args := w.Args()
-	shellAt := shell.DialectOf([]string{w.Program}) != shell.Unknown
-	if !shellAt && w.Program != "" {
-		// tini -- sh -c …
-		for i, a := range args {
-			if shell.DialectOf([]string{path.Base(a)}) != shell.Unknown {
-				shellAt, args = true, args[i+1:]
-				break
-			}
+	found := isShell(w.Program)
+	for i := 0; i < len(args) && !found && w.Program != ""; i++ {
+		if isShell(args[i]) { // tini -- sh -c …
+			found, args = true, args[i+1:]
 		}
 	}
-	offset := len(w.args) - len(args)
-	if !shellAt && !(w.Program == "" && len(args) == 2) {
+	if w.Where == compose.InCommand && w.Program == "" && len(c.Words) == 1 && c.Words[0].Where == compose.InEntrypoint {
+		all := c.Words[0].All()
+		found = isShell(all[len(all)-1])
+	}
+	if !found {
 		return -1
 	}
+	offset := len(w.args) - len(args)
 	for i, a := range args {
 		if len(a) < 2 || a[0] != '-' || a[1] == '-' {
 			return -1

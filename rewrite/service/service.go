@@ -184,7 +184,7 @@ func (f *finder) pair(s *compose.Service, t compose.Text) {
 	if verdict == detect.Exposed {
 		class = max(class, detect.Ordinary)
 	}
-	if class < least {
+	if class < least && !(class == detect.Placeholder && least == detect.Weak) {
 		return
 	}
 	if detect.Name(t.Name) != detect.Secret {
