@@ -157,6 +157,7 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 	}
 	next.project = flow.NewProject(next, next.Paths)
 	next.project.SecretFiles = w.project.SecretFiles // a fix makes none
+	next.project.Reader = w.project.Reader
 	// What stands around the Dockerfiles is not read again where it is as it was.
 	around := func(of func(string) bool) bool {
 		return slices.ContainsFunc(fix.Changes, func(c Change) bool { return of(c.Path) })
