@@ -255,6 +255,9 @@ func (d *giver) otherValue() (inService, inFile bool) {
 	for _, f := range d.files {
 		for _, s := range f.Services {
 			for _, t := range s.Texts {
+				if !own[s.Name] && t.Where == compose.InEnvironment && strings.HasSuffix(t.Value, "/run/secrets/"+identifierOf(s.Name)+"_"+d.name) {
+					inService = true // it has had the name before it since an earlier fix
+				}
 				if t.Where != compose.InEnvironment || t.Name != d.name || !t.HasValue || t.Value == "" || t.Start < 0 {
 					continue
 				}
