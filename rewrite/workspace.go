@@ -79,6 +79,12 @@ func (w *Workspace) Link(name string) bool {
 // Tracked reports whether git has the file.
 func (w *Workspace) Tracked(name string) bool { return w.tracked(name) }
 
+// Created reports whether a file is there in this state, and not on disk.
+func (w *Workspace) Created(name string) bool {
+	c, ok := w.changed[name]
+	return ok && c.old == nil
+}
+
 // Exists reports whether there is a file or folder of that name.
 func (w *Workspace) Exists(name string) bool {
 	_, err := w.Stat(name)
@@ -151,6 +157,7 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 	}
 	next.project = flow.NewProject(next, next.Paths)
 	next.project.SecretFiles = w.project.SecretFiles // a fix makes none
+	next.project.Reader = w.project.Reader
 	// What stands around the Dockerfiles is not read again where it is as it was.
 	around := func(of func(string) bool) bool {
 		return slices.ContainsFunc(fix.Changes, func(c Change) bool { return of(c.Path) })

@@ -25,6 +25,8 @@ type Index struct {
 	Args    map[string][]Mention // build arguments that are passed, by name
 	Targets map[string][]Mention // stages that are built by name, in lower case
 	Builds  bool                 // something besides compose builds images
+
+	Executed map[string][]Mention // variables that a command reads which is executed in a container that runs
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.
@@ -82,7 +84,7 @@ var (
 // Find reads the callers among paths. isCompose names the files that are compose's and
 // read elsewhere. A file that cannot be read names nothing.
 func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
-	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}}
+	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}, Executed: map[string][]Mention{}}
 	for _, p := range paths {
 		if !IsCaller(p) || isCompose(p) {
 			continue
@@ -97,6 +99,7 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		}
 		x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
 			bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
+		x.running(p, data)
 		if program(p) {
 			x.words(p, data)
 		} else {

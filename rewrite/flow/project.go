@@ -20,7 +20,8 @@ type Project struct {
 	Compose func() []*compose.File
 	Callers func() *callers.Index
 
-	SecretFiles *SecretFiles // by their names
+	SecretFiles *SecretFiles    // by their names
+	Reader      *compose.Reader // that Compose reads with
 
 	contexts func() map[string][]string // Dockerfile → build contexts of the services that build it
 }
@@ -29,7 +30,7 @@ type Project struct {
 // besides a Dockerfile is needed.
 func NewProject(fsys fs.FS, list func() []string) *Project {
 	paths := sync.OnceValue(list)
-	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths)}
+	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths), Reader: &compose.Reader{}}
 	p.Compose = sync.OnceValue(func() []*compose.File {
 		var files []string
 		for _, f := range paths() {
@@ -37,7 +38,7 @@ func NewProject(fsys fs.FS, list func() []string) *Project {
 				files = append(files, f)
 			}
 		}
-		return compose.Load(fsys, files)
+		return p.Reader.Load(fsys, files)
 	})
 	p.contexts = sync.OnceValue(func() map[string][]string {
 		out := map[string][]string{}
