@@ -36,6 +36,8 @@ type File struct {
 	includes []include
 	extended []string // files that its services extend, relative to Dir
 	envFile  slot     // what an include names as its env_file, see EnvPath
+	envWhy   string   // why .env is not all that counts, "" if it is
+	after    []*File  // those that it is laid over, includes or extends
 }
 
 // SecretDef is a top-level secret. Exactly one of its fields is set, or none for a form that is not read (content, driver). File is as it
