@@ -15,7 +15,7 @@ type Startup struct {
 	Entrypoint, Cmd *dockerfile.Instruction // in force; nil where they are the base's, or there is none
 	NoCmd           bool                    // an ENTRYPOINT of the file has taken the base's CMD away
 	Health          *dockerfile.Instruction // the HEALTHCHECK in force; nil for none, and for NONE
-	Base            string                  // the image that the stage begins with; "" where that is not known
+	Base            string                  // the image that the stage begins with; an argument without a default stands in it as it is written
 	Shell           bool                    // a RUN has shown that there is a /bin/sh
 	Windows         bool
 }
@@ -77,7 +77,7 @@ func runsSh(in *dockerfile.Instruction) bool {
 }
 
 // baseImage is the image that a stage begins with, with the defaults of the arguments
-// before the first FROM in their places; "" where its name is not known.
+// before the first FROM in their places, and those without one as they are written.
 func baseImage(st *dockerfile.Stage) string {
 	line := st.Lineage()
 	root := line[len(line)-1]
@@ -92,23 +92,20 @@ func baseImage(st *dockerfile.Stage) string {
 			}
 		}
 	}
+	// An argument without a default stays a variable: a tag that is not known.
 	e, err := root.File.Expand(root.Base, global)
+	for name := range e.Used {
+		if global[name] == "" {
+			global[name] = "${" + name + "}"
+		}
+	}
+	if err == nil {
+		e, err = root.File.Expand(root.Base, global)
+	}
 	if err != nil {
 		return ""
 	}
-	// An argument without a default: a tag may hang on it, the name must not.
-	unknown := map[string]string{}
-	for name := range e.Used {
-		if unknown[name] = global[name]; unknown[name] == "" {
-			unknown[name] = "\x00"
-		}
-	}
-	marked, err := root.File.Expand(root.Base, unknown)
-	i := strings.IndexByte(marked.Value, 0)
-	if err != nil || i >= 0 && !strings.ContainsAny(marked.Value[strings.LastIndexByte(marked.Value[:i], '/')+1:i], ":@") {
-		return ""
-	}
-	return strings.TrimRight(e.Value, ":@")
+	return e.Value
 }
 
 // HealthReads returns the program of a HEALTHCHECK that reads one of the variables, or
