@@ -14,7 +14,7 @@ const module = "github.com/unbake-dev/unbake/"
 var layers = []string{
 	"cmd/unbake", "rules", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/audit", "rewrite/image/imagetest", "rewrite/image", "rewrite/flow",
 	"compose", "rewrite/callers", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
-	"rewrite/transact", "rewrite/yamledit", "rewrite/edit",
+	"rewrite/transact", "rewrite/yamledit", "rewrite/images", "rewrite/edit",
 }
 
 // owners are the packages that third-party code belongs to.
