@@ -12,18 +12,21 @@ import (
 )
 
 // composeChanges returns the changes of the compose files that build the Dockerfile.
-// drop names arguments that go; id is the secret that comes, with its value in file or
-// from the variable that was passed, for the services that had one of them or, with
-// always, for every service. reason says why it cannot be done.
 func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file string, always bool) (changes []rewrite.Change, reason string) {
-	type part struct {
-		file *compose.File
-		ms   []compose.Migration
-		defs []compose.NamedSecret
+	var c composition
+	if reason := composeBuilds(p, s, drop, id, file, always, &c); reason != "" {
+		return nil, reason
 	}
-	var parts []*part
+	return c.changes()
+}
+
+// composeBuilds adds what the services that build the Dockerfile need to c. drop names
+// arguments that go; id is the secret that comes, with its value in file or from the
+// variable that was passed, for the services that had one of them or, with always, for
+// every service. reason says why it cannot be done.
+func composeBuilds(p *rewrite.Pass, s *flow.Secret, drop []string, id, file string, always bool, c *composition) (reason string) {
 	if why := alsoBuilds(p, s, drop); why != "" {
-		return nil, why
+		return why
 	}
 	// An argument of an override counts for the service that it is laid over, where the
 	// secret goes: compose does not treat build.secrets as a set.
@@ -41,13 +44,13 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 				continue // emptied: an optional secret that is not given is the same
 			}
 			if kind == compose.Composite {
-				return nil, at(svc.File.Path, a.Line) + " gives " + a.Name + " a default or puts it together: pass it as one variable first"
+				return at(svc.File.Path, a.Line) + " gives " + a.Name + " a default or puts it together: pass it as one variable first"
 			}
 			if kind == compose.FromEnv && file != "" && !s.Given {
-				return nil, at(svc.File.Path, a.Line) + " passes a variable over the value in the file: which one counts is not certain"
+				return at(svc.File.Path, a.Line) + " passes a variable over the value in the file: which one counts is not certain"
 			}
 			if old, ok := given[svc.Name]; ok && old != name {
-				return nil, at(svc.File.Path, a.Line) + " gives it more than one value"
+				return at(svc.File.Path, a.Line) + " gives it more than one value"
 			}
 			given[svc.Name] = name
 		}
@@ -68,35 +71,17 @@ func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file str
 		if len(m.RemoveArgs) == 0 && len(m.AddSecrets) == 0 {
 			continue
 		}
-		i := slices.IndexFunc(parts, func(x *part) bool { return x.file == svc.File })
-		if i < 0 {
-			parts = append(parts, &part{file: svc.File})
-			i = len(parts) - 1
-		}
-		parts[i].ms = append(parts[i].ms, m)
+		part := c.of(svc.File)
+		part.moves = append(part.moves, m)
 		if len(m.AddSecrets) > 0 {
 			def := compose.NamedSecret{Name: id, SecretDef: compose.SecretDef{Environment: env}}
 			if file != "" && env == "" {
 				def.SecretDef = compose.SecretDef{File: relative(path.Dir(svc.File.Path), file)}
 			}
-			if !slices.Contains(parts[i].defs, def) {
-				parts[i].defs = append(parts[i].defs, def)
-			}
+			part.define(def)
 		}
 	}
-	for _, part := range parts {
-		if len(part.defs) > 1 {
-			return nil, part.file.Path + " gives it more than one value"
-		}
-		edits, err := compose.Edits(part.file, part.ms, part.defs)
-		if err != nil {
-			return nil, err.Error()
-		}
-		if len(edits) > 0 {
-			changes = append(changes, rewrite.Change{Path: part.file.Path, Edits: edits})
-		}
-	}
-	return changes, ""
+	return ""
 }
 
 // alsoBuilds says why the compose services that pass an argument cannot be told to build

@@ -243,21 +243,21 @@ func (t *Draft) AddKey(name string, v Value, path ...string) (err error) {
 	if _, ok := n.Get(name); ok {
 		return t.doc.Uncertain(n.pos, "the key to add is there already")
 	}
-	var e edit.Edit
+	edits := make([]edit.Edit, 1)
 	switch {
 	case n.Kind == Map && n.flow:
-		e, err = t.doc.insertFlow(n, func(quoted bool) string { return key(name, quoted) + ": " + v.inline(quoted) })
+		edits[0], err = t.doc.insertFlow(n, func(quoted bool) string { return key(name, quoted) + ": " + v.inline(quoted) })
 	case n.Kind == Map:
-		e, err = t.doc.insertKey(n, name, v)
+		edits[0], err = t.doc.insertKey(n, name, v)
 	case n.Kind == Null:
-		e, err = t.doc.insertUnder(n, func(col int, l layout) []string { return l.lines(col+l.step, key(name, false), v) })
+		edits, err = t.doc.insertUnder(n, func(col int, l layout) []string { return l.lines(col+l.step, key(name, false), v) })
 	default:
 		err = t.doc.Uncertain(n.pos, "not a mapping")
 	}
 	if err != nil {
 		return err
 	}
-	return t.apply([]edit.Edit{e}, func(root any) any {
+	return t.apply(edits, func(root any) any {
 		m, set := at(root, path)
 		switch m := m.(type) {
 		case map[string]any:
@@ -278,23 +278,21 @@ func (t *Draft) AddItem(v Value, path ...string) (err error) {
 	if err != nil {
 		return err
 	}
-	var e edit.Edit
+	edits := make([]edit.Edit, 1)
 	switch {
 	case n.Kind == List && n.flow:
-		e, err = t.doc.insertFlow(n, func(quoted bool) string { return v.inline(quoted) })
+		edits[0], err = t.doc.insertFlow(n, func(quoted bool) string { return v.inline(quoted) })
 	case n.Kind == List:
-		e, err = t.doc.insertItem(n, v)
+		edits[0], err = t.doc.insertItem(n, v)
 	case n.Kind == Null:
-		e, err = t.doc.insertUnder(n, func(col int, l layout) []string {
-			return []string{strings.Repeat(" ", col+l.dash) + "- " + v.inline(false)}
-		})
+		edits, err = t.doc.insertUnder(n, func(col int, l layout) []string { return l.item(col+l.dash, " ", v) })
 	default:
 		err = t.doc.Uncertain(n.pos, "not a list")
 	}
 	if err != nil {
 		return err
 	}
-	return t.apply([]edit.Edit{e}, func(root any) any {
+	return t.apply(edits, func(root any) any {
 		l, set := at(root, path)
 		items, _ := l.([]any)
 		set(append(items, v.plain()))

@@ -90,6 +90,11 @@ func (d *Doc) insertKey(n *Node, name string, v Value) (edit.Edit, error) {
 	}
 	last := d.lineOf(max(n.End-1, n.Start))
 	lines := d.layoutAt(n).lines(col, key(name, false), v)
+	if t, ok := v.(Text); ok {
+		if text, ok := alike(n, string(t)); ok {
+			lines[0] = strings.Repeat(" ", col) + key(name, false) + ": " + text
+		}
+	}
 	if n.parent == nil {
 		for i := d.end - 1; i > last; i-- {
 			if !d.blank(i) {
@@ -103,6 +108,21 @@ func (d *Doc) insertKey(n *Node, name string, v Value) (edit.Edit, error) {
 		return d.below(last, lines), nil
 	}
 	return d.below(d.pastComments(last, col, true), lines), nil
+}
+
+// alike writes text in quotes as a mapping's values have them; ok is false unless there are some and all have the same.
+func alike(n *Node, text string) (quoted string, ok bool) {
+	if len(n.Items) < 2 {
+		return "", false
+	}
+	var one *Node
+	for _, v := range n.Items {
+		if v.Kind != Scalar || one != nil && one.style != v.style {
+			return "", false
+		}
+		one = v
+	}
+	return like(one, text)
 }
 
 // pastComments returns the last of the comment lines after line i that are indented by col or more: they belong to what is above. Those
@@ -162,39 +182,54 @@ func (d *Doc) insertItem(n *Node, v Value) (edit.Edit, error) {
 	if rest := d.Src[last.dash+1 : max(last.pos, last.dash+1)]; len(rest) > 0 && len(bytes.Trim(rest, " ")) == 0 {
 		gap = string(rest)
 	}
-	line := strings.Repeat(" ", last.dash-d.lines[d.lineOf(last.dash)]) + "-" + gap + like(last, v)
-	return d.below(d.lineOf(max(last.End-1, last.dash)), []string{line}), nil
+	lines := d.layoutAt(n.parent).item(last.dash-d.lines[d.lineOf(last.dash)], gap, v)
+	if t, ok := v.(Text); ok {
+		if text, ok := like(last, string(t)); ok {
+			lines[0] = lines[0][:last.dash-d.lines[d.lineOf(last.dash)]+1+len(gap)] + text
+		}
+	}
+	return d.below(d.lineOf(max(last.End-1, last.dash)), lines), nil
 }
 
-// like writes v inline, in the quotes of the item before it.
-func like(before *Node, v Value) string {
-	t, ok := v.(Text)
-	if !ok || before.Kind != Scalar {
-		return v.inline(false)
-	}
+// like writes text in the quotes of another value; ok is false if that has none.
+func like(before *Node, text string) (quoted string, ok bool) {
 	switch {
+	case before.Kind != Scalar:
 	case quotedBy(before, '"'):
-		return quote(string(t))
-	case quotedBy(before, '\'') && scalar(string(t)) == string(t):
-		return "'" + string(t) + "'"
+		return quote(text), true
+	case quotedBy(before, '\'') && printable(text):
+		return singly(text), true
 	}
-	return v.inline(false)
+	return "", false
 }
 
-// insertUnder starts a collection below a key that has no value. lines gets the key's column.
-func (d *Doc) insertUnder(n *Node, lines func(col int, l layout) []string) (edit.Edit, error) {
+// insertUnder starts a collection below a key that has no value, or one that is null written out. lines gets the key's column.
+func (d *Doc) insertUnder(n *Node, lines func(col int, l layout) []string) ([]edit.Edit, error) {
 	k := keyOfNode(n)
-	if k == nil || n.Value != "" || n.anchor != "" || n.parent.flow || k.colon < 0 {
-		return edit.Edit{}, d.Uncertain(n.pos, "no value here, and no place to start one, edit it by hand")
+	if k == nil || n.anchor != "" || n.Tag != "" || n.parent.flow || k.colon < 0 || n.End < 0 {
+		return nil, d.Uncertain(n.pos, "no value here, and no place to start one, edit it by hand")
 	}
 	if err := d.spaces(k.pos); err != nil {
-		return edit.Edit{}, err
+		return nil, err
 	}
 	i := d.lineOf(k.colon)
-	if rest := bytes.TrimSpace(d.Src[k.colon+1 : d.after(i)]); len(rest) > 0 && rest[0] != '#' {
-		return edit.Edit{}, d.Uncertain(n.pos, "something stands after the key on its line, edit it by hand")
+	var edits []edit.Edit
+	after := k.colon + 1
+	if n.Value != "" {
+		if d.lineOf(n.Start) != i || n.style != 0 {
+			return nil, d.Uncertain(n.pos, "no value here, and no place to start one, edit it by hand")
+		}
+		edits = append(edits, edit.Edit{Start: after, End: n.End})
+		after = n.End
 	}
-	return d.below(i, lines(d.column(n.parent), d.layoutAt(n.parent))), nil
+	if rest := bytes.TrimSpace(d.Src[after:d.after(i)]); len(rest) > 0 && rest[0] != '#' {
+		return nil, d.Uncertain(n.pos, "something stands after the key on its line, edit it by hand")
+	}
+	e := d.below(i, lines(d.column(n.parent), d.layoutAt(n.parent)))
+	if len(edits) > 0 && edits[0].End == e.Start { // the file ends with it
+		return []edit.Edit{{Start: edits[0].Start, End: e.End, New: e.New}}, nil
+	}
+	return append(edits, e), nil
 }
 
 func keyOfNode(n *Node) *Node {

@@ -7,7 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Value is what an operation adds: a [Text], a [Bool], a [Seq] or [Fields].
+// Value is what an operation adds: a [Text], a [Bool], an [Octal], a [Seq] or [Fields].
 type Value interface {
 	// plain returns the value as decoding gives it.
 	plain() any
@@ -21,6 +21,9 @@ type Text string
 // Bool is true or false.
 type Bool bool
 
+// Octal is a number that is written with a 0 before its digits, as file modes are.
+type Octal uint32
+
 // Seq is written as a block list where it stands in block style.
 type Seq []Value
 
@@ -33,8 +36,9 @@ type Field struct {
 	Value Value
 }
 
-func (t Text) plain() any { return string(t) }
-func (b Bool) plain() any { return bool(b) }
+func (t Text) plain() any  { return string(t) }
+func (b Bool) plain() any  { return bool(b) }
+func (o Octal) plain() any { return int(o) }
 func (l Seq) plain() any {
 	out := make([]any, len(l))
 	for i, v := range l {
@@ -52,6 +56,12 @@ func (m Fields) plain() any {
 
 func (t Text) inline(q bool) string { return key(string(t), q) }
 func (b Bool) inline(bool) string   { return strconv.FormatBool(bool(b)) }
+func (o Octal) inline(q bool) string {
+	if q { // JSON has no such numbers
+		return strconv.Itoa(int(o))
+	}
+	return "0" + strconv.FormatUint(uint64(o), 8)
+}
 func (l Seq) inline(q bool) string {
 	items := make([]string, len(l))
 	for i, v := range l {
@@ -136,7 +146,7 @@ func (l layout) lines(col int, name string, v Value) []string {
 		if len(v) > 0 {
 			out := []string{head}
 			for _, item := range v {
-				out = append(out, strings.Repeat(" ", col+l.dash)+"- "+item.inline(false))
+				out = append(out, l.item(col+l.dash, " ", item)...)
 			}
 			return out
 		}
@@ -148,6 +158,27 @@ func (l layout) lines(col int, name string, v Value) []string {
 			}
 			return out
 		}
+	case Text:
+		return []string{head + " " + styled(string(v), false, false)}
 	}
 	return []string{head + " " + v.inline(false)}
+}
+
+// item renders "- v" in block style, the dash at an indentation of col spaces and gap after it.
+func (l layout) item(col int, gap string, v Value) []string {
+	head := strings.Repeat(" ", col) + "-" + gap
+	switch v := v.(type) {
+	case Fields:
+		var out []string
+		for _, p := range v {
+			out = append(out, l.lines(col+1+len(gap), key(p.Key, false), p.Value)...)
+		}
+		if len(out) > 0 {
+			out[0] = head + strings.TrimLeft(out[0], " ")
+			return out
+		}
+	case Text:
+		return []string{head + styled(string(v), false, false)}
+	}
+	return []string{head + v.inline(false)}
 }

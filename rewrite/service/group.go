@@ -1,0 +1,122 @@
+package service
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rules/detect"
+)
+
+// group makes secrets of literals. One value is one secret; of a weak one, which many have by chance, only where the places have to do with
+// each other: one name, one service that names the other as its host.
+func group(files []*compose.File, found []literal) []*Secret {
+	order := map[*compose.File]int{}
+	for i, f := range files {
+		order[f] = i
+	}
+	slices.SortStableFunc(found, func(a, b literal) int {
+		if a.Service.File != b.Service.File {
+			return order[a.Service.File] - order[b.Service.File]
+		}
+		if a.Text.Start != b.Text.Start {
+			return a.Text.Start - b.Text.Start
+		}
+		return a.Start - b.Start
+	})
+	var groups [][]literal
+	join := func(same func(x, y literal) bool) {
+		for i := 0; i < len(groups); i++ {
+			for j := i + 1; j < len(groups); j++ {
+				if slices.ContainsFunc(groups[i], func(x literal) bool {
+					return slices.ContainsFunc(groups[j], func(y literal) bool { return same(x, y) })
+				}) {
+					groups[i] = append(groups[i], groups[j]...)
+					groups = slices.Delete(groups, j, j+1)
+					i, j = -1, len(groups)
+				}
+			}
+		}
+	}
+	for _, x := range found {
+		groups = append(groups, []literal{x})
+	}
+	join(func(x, y literal) bool {
+		if x.value != y.value {
+			return false
+		}
+		return x.class >= detect.Ordinary && y.class >= detect.Ordinary || x.Name == y.Name
+	})
+	// A part of a URL or of a command belongs to what the same service, or the one that the URL is for, has as a variable.
+	join(func(x, y literal) bool {
+		return x.value == y.value && x.class == detect.Weak && y.class == detect.Weak && (belongs(x, y) || belongs(y, x))
+	})
+	var out []*Secret
+	for _, g := range groups {
+		s := &Secret{Value: flow.NewValue(g[0].value), Class: g[0].class}
+		for _, x := range g {
+			s.Class = max(s.Class, x.class)
+			s.Places = append(s.Places, x.Place)
+		}
+		s.Name = nameOf(g)
+		out = append(out, s)
+	}
+	return out
+}
+
+// belongs reports whether a weak literal is the password of what y is: y is a variable, and of the service that x names.
+func belongs(x, y literal) bool {
+	if y.Kind != Whole || y.Text.Where != compose.InEnvironment {
+		return false
+	}
+	if x.Kind != Whole {
+		if x.host != "" {
+			return x.host == y.Service.Name && !root(y) || x.Service.Name == y.Service.Name && x.Service.Name != x.host && !hasOther(x, y)
+		}
+		return x.Service.Name == y.Service.Name
+	}
+	return x.Service.Name != y.Service.Name && !server(x) && server(y) && root(x) == root(y) && namesHost(x.Service, y.Service.Name)
+}
+
+func hasOther(x, y literal) bool { return root(y) }
+
+// root reports whether the variable is of the administrator.
+func root(x literal) bool { return strings.Contains(strings.ToUpper(x.Name), "ROOT") }
+
+// server reports whether the variable is one that a database's image starts with.
+func server(x literal) bool {
+	for _, prefix := range []string{"POSTGRES_", "POSTGRESQL_", "MYSQL_", "MARIADB_", "MONGO_INITDB_", "MONGODB_", "REDIS_", "RABBITMQ_DEFAULT_", "MINIO_", "CLICKHOUSE_", "COUCHDB_", "DOCKER_INFLUXDB_", "INFLUXDB_", "ELASTIC_"} {
+		if strings.HasPrefix(x.Name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesHost reports whether a variable of a service has another service as the host that it speaks to.
+func namesHost(s *compose.Service, other string) bool {
+	return slices.ContainsFunc(s.Texts, func(t compose.Text) bool {
+		if t.Where != compose.InEnvironment || !t.HasValue {
+			return false
+		}
+		host, _, _ := strings.Cut(t.Value, ":")
+		return host == other || strings.Contains(t.Value, "://"+other) || strings.Contains(t.Value, "@"+other)
+	})
+}
+
+// nameOf chooses the name of a group: of the variable that a server starts with, else of the first variable, else of the first place.
+func nameOf(g []literal) string {
+	for _, fits := range []func(literal) bool{
+		func(x literal) bool { return x.Default != "" },
+		func(x literal) bool { return x.Kind == Whole && x.Text.Where == compose.InEnvironment && server(x) },
+		func(x literal) bool { return x.Kind == Whole && x.Text.Where == compose.InEnvironment },
+		func(x literal) bool { return x.Kind == Whole },
+		func(x literal) bool { return true },
+	} {
+		if i := slices.IndexFunc(g, fits); i >= 0 {
+			return g[i].Name
+		}
+	}
+	return ""
+}
