@@ -74,7 +74,7 @@ tok-c4n4ry-EXAMPLE-7Qm2x
 						where = ", in a stage that is thrown away"
 					}
 					note(p, s, s.Name+" has a "+what+" for the build"+where)
-				case !s.InConfig && s.Exposure == flow.Build:
+				case !s.InConfig && s.Exposure == flow.Build, moved(p, s):
 					report(p, s, setByEnv(s))
 				default:
 					f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " has a " + what + " in the image's configuration",

@@ -92,6 +92,8 @@ func shimFor(f *dockerfile.File, stages []*dockerfile.Stage, hands []handing, ov
 	switch {
 	case bytes.Contains(f.Src, []byte("\r\n")):
 		return nil, "a script in a file with CRLF line ends would have them too"
+	case !knowsHeredocs(f):
+		return nil, "the frontend that the syntax line names is not known to have here-documents"
 	case over.entrypoint != "":
 		return nil, over.entrypoint + " has an entrypoint of its own"
 	}
@@ -145,21 +147,20 @@ func (s *shim) stage(st *dockerfile.Stage) (reason string) {
 	}
 	own := start.Cmd != nil && start.Cmd.Stage == st
 	of := &proof.Started{Entrypoint: base.Entrypoint, Cmd: base.Cmd}
+	first := s.over.command == "" && base.Runs(command) // the entrypoint is as good as not there
 	switch {
-	case !known:
+	case !known || start.Cmd == nil && !base.KnownCmd:
 		return "it is not known what its base image starts"
-	case !base.Exact && start.Cmd == nil:
-		return "it is not known what its base image starts"
-	case s.over.command == "" && base.Runs(command) && own:
+	case first && own:
 		return s.replace(st, start.Cmd)
-	case s.over.command == "" && base.Runs(command) && start.Cmd != nil:
+	case first && start.Cmd != nil:
 		return s.put(st, []newStart{{"cmd", through(command)}}, nil)
-	case s.over.command == "" && base.Runs(command):
+	case first:
 		return s.put(st, []newStart{{"cmd", through(command)}}, of)
-	case !base.Exact:
+	case !base.KnownEntrypoint:
 		return "it is not known what the entrypoint of its base image does with a command"
 	case own:
-		command = nil // setting the entrypoint before it leaves it as it is
+		command = nil // setting the entrypoint leaves it as it is
 	}
 	return s.restate(st, base.Entrypoint, command, of)
 }
@@ -393,6 +394,8 @@ func isShim(in *dockerfile.Instruction) bool {
 	_, ok := readShim(string(in.File.Src[in.Heredocs[0].Start:in.Heredocs[0].End]))
 	return ok
 }
+
+func knowsHeredocs(f *dockerfile.File) bool { _, ok := hereDocuments(f); return ok }
 
 // hereDocuments returns the edits that make the file's frontend one that knows
 // here-documents, 1.4 and later; ok is false where none is known to.

@@ -25,6 +25,13 @@ type Index struct {
 	Args    map[string][]Mention // build arguments that are passed, by name
 	Targets map[string][]Mention // stages that are built by name, in lower case
 	Builds  bool                 // something besides compose builds images
+
+	execs []script // that run commands in containers
+}
+
+type script struct {
+	path string
+	data []byte
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.
@@ -66,6 +73,10 @@ var (
 	entry = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^\s*(?:- )?["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*(?:[:=]|$)`)
 	})
+	// execs is a command that runs another one in a container: as a command line, or as the words of a program's list.
+	execs = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(?:docker|podman|nerdctl|DOCKER|COMPOSE|docker-compose|compose)\b[^\n]*\bexec\b`)
+	})
 	// pending is a --build-arg whose name stands on the next line.
 	pending = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`--build-arg["']?,?\s*\\?$`)
@@ -95,6 +106,9 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
 			continue
 		}
+		if execs().Match(data) {
+			x.execs = append(x.execs, script{p, data})
+		}
 		x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
 			bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
 		if program(p) {
@@ -104,6 +118,27 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		}
 	}
 	return x
+}
+
+// Execs returns a script that runs commands in containers (docker exec) and names the
+// variable: what runs there has the variables of the container, not those of its program.
+func (x *Index) Execs(name string) (m Mention, ok bool) {
+	for _, s := range x.execs {
+		n := 0
+		for line := range bytes.Lines(s.data) {
+			n++
+			for w := range bytes.FieldsFuncSeq(line, notName) {
+				if string(w) == name {
+					return Mention{s.path, n}, true
+				}
+			}
+		}
+	}
+	return Mention{}, false
+}
+
+func notName(c rune) bool {
+	return c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
 }
 
 // program reports files in which an argument's name is put together with the option: any
@@ -124,9 +159,7 @@ func (x *Index) words(p string, data []byte) {
 	n := 0
 	for line := range bytes.Lines(data) {
 		n++
-		for w := range bytes.FieldsFuncSeq(line, func(c rune) bool {
-			return c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
-		}) {
+		for w := range bytes.FieldsFuncSeq(line, notName) {
 			x.arg(string(w), p, n)
 		}
 	}
