@@ -27,11 +27,15 @@ type File struct {
 	Src      []byte
 	Err      error
 	Dir      string // folder that the file's relative paths start from: its own, or an include's project_directory; "" if that is not certain
+	V1       bool   // the first version of the format: services stand at the top level, and there is no place for secrets
 	Services []*Service
 	Secrets  map[string]SecretDef // top level
 
-	doc     *yamledit.Doc
-	envFile slot // what an include names as its env_file, see EnvPath
+	doc      *yamledit.Doc
+	parsed   *parsed
+	includes []include
+	extended []string // files that its services extend, relative to Dir
+	envFile  slot     // what an include names as its env_file, see EnvPath
 }
 
 // SecretDef is a top-level secret. Exactly one of its fields is set, or none for a form that is not read (content, driver). File is as it

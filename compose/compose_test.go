@@ -189,8 +189,6 @@ secrets:
 
 func TestLoadErrors(t *testing.T) {
 	for _, tt := range []struct{ name, src, want string }{
-		{"version 1", "web:\n  image: x\n", "compose.yaml:1:1: version 1 file: has no place for secrets"},
-		{"version 1 with networks", "volumes: {}\nweb:\n  build: .\n", "compose.yaml:2:1: version 1 file"},
 		{"empty", "", "compose.yaml:1:1: an empty file"},
 		{"comments", "# c\n", "compose.yaml:1:1: an empty file"},
 		{"list", "- a\n", "compose.yaml:1:1: not a compose file"},

@@ -19,7 +19,10 @@ type extension struct {
 
 // Load reads the compose files among paths, which are slash paths relative to the root of fsys, in their order; after them come files of
 // other names that one of those includes or extends, if paths has them. A file that cannot be read has Err set.
-func Load(fsys fs.FS, paths []string) []*File {
+func Load(fsys fs.FS, paths []string) []*File { return new(Reader).Load(fsys, paths) }
+
+// Load is as the function, and takes what the Reader has read before from there, where a file is as it was.
+func (r *Reader) Load(fsys fs.FS, paths []string) []*File {
 	known := map[string]bool{}
 	for _, p := range paths {
 		known[path.Clean(p)] = true
@@ -28,7 +31,7 @@ func Load(fsys fs.FS, paths []string) []*File {
 	var files []*File
 	read := func(p string) {
 		if byPath[p] == nil {
-			f := load(fsys, p)
+			f := r.read(fsys, p)
 			byPath[p] = f
 			files = append(files, f)
 		}
@@ -50,7 +53,7 @@ func Load(fsys fs.FS, paths []string) []*File {
 		}
 	}
 	for _, f := range files {
-		f.readServices()
+		f.Services = r.services(f)
 	}
 	done := map[*Service]int{}
 	for _, f := range files {
@@ -92,12 +95,9 @@ func Load(fsys fs.FS, paths []string) []*File {
 	return files
 }
 
-// load reads one file as far as that is possible without the others.
-func load(fsys fs.FS, p string) *File {
-	f := &File{Path: p, Dir: path.Dir(p)}
-	if f.Src, f.Err = fs.ReadFile(fsys, p); f.Err != nil {
-		return f
-	}
+// parse reads one file as far as that is possible without the others.
+func parse(p string, src []byte) *File {
+	f := &File{Path: p, Src: src, Dir: path.Dir(p)}
 	doc, err := yamledit.Parse(p, f.Src)
 	if err != nil {
 		f.Err = err
@@ -116,20 +116,20 @@ func load(fsys fs.FS, p string) *File {
 	}
 	services, ok := root.Get("services")
 	if !ok {
-		for _, e := range root.Entries() {
-			if e.Value.Kind != yamledit.Map || topLevel(e.Key.Value) {
-				continue
-			}
-			for _, key := range []string{"image", "build", "command", "extends"} {
-				if _, ok := e.Value.Get(key); ok {
-					return fail(e.Key.Line, e.Key.Col, "version 1 file: has no place for secrets, put its services under a services key")
-				}
-			}
-		}
+		f.V1 = slices.ContainsFunc(root.Entries(), version1)
 	} else if services.Value.Kind != yamledit.Map && services.Value.Kind != yamledit.Null {
 		return fail(services.Key.Line, services.Key.Col, "not a compose file: services is not a mapping")
 	}
 	f.doc = doc
+	f.includes = readIncludes(root)
+	entries, _ := f.services()
+	for _, e := range entries {
+		if x, ok := e.Value.Get("extends"); ok {
+			if file := read(x.Value, "file"); file.ok {
+				f.extended = append(f.extended, file.val)
+			}
+		}
+	}
 	f.Secrets = map[string]SecretDef{}
 	if secrets, ok := root.Get("secrets"); ok {
 		for _, e := range secrets.Value.Entries() {
@@ -137,14 +137,6 @@ func load(fsys fs.FS, p string) *File {
 		}
 	}
 	return f
-}
-
-func topLevel(key string) bool {
-	switch key {
-	case "name", "version", "include", "networks", "volumes", "configs", "secrets", "models":
-		return true
-	}
-	return strings.HasPrefix(key, "x-")
 }
 
 func definition(n *yamledit.Node) SecretDef {
@@ -187,20 +179,23 @@ type inclusion struct {
 	env       slot
 }
 
-// included returns the files that f includes, given the folder f's own paths start from. dir is "" where it is not certain.
-func (f *File) included(from string) []inclusion {
-	if f.doc == nil {
-		return nil
-	}
-	list, ok := f.doc.Root.Get("include")
+// include is an entry of a file's include section as it is written, its variables filled in from their defaults.
+type include struct {
+	paths        []slot
+	project, env slot
+}
+
+// readIncludes returns a file's includes.
+func readIncludes(root *yamledit.Node) []include {
+	list, ok := root.Get("include")
 	if !ok {
 		return nil
 	}
-	var out []inclusion
+	var out []include
 	for _, item := range list.Value.Items {
 		item = item.Deref()
+		var in include
 		var paths []string
-		var project, env slot
 		switch item.Kind {
 		case yamledit.Scalar:
 			paths = []string{item.Value}
@@ -208,29 +203,45 @@ func (f *File) included(from string) []inclusion {
 			if e, ok := item.Get("path"); ok {
 				paths = texts(e.Value)
 			}
-			project = read(item, "project_directory")
+			in.project = read(item, "project_directory")
 			if e, ok := item.Get("env_file"); ok {
 				for _, name := range texts(e.Value) { // the last has the last word
-					env = slot{given: true}
-					if name, ok := interpolate(name); ok {
-						env.val, env.ok = local(from, name)
-					}
+					in.env = slot{given: true}
+					in.env.val, in.env.ok = interpolate(name)
 				}
 			}
 		}
+		for _, p := range paths {
+			one := slot{given: true}
+			one.val, one.ok = interpolate(p)
+			in.paths = append(in.paths, one)
+		}
+		out = append(out, in)
+	}
+	return out
+}
+
+// included returns the files that f includes, given the folder f's own paths start from. dir is "" where it is not certain.
+func (f *File) included(from string) []inclusion {
+	var out []inclusion
+	for _, in := range f.includes {
+		env := slot{given: in.env.given}
+		if in.env.ok {
+			env.val, env.ok = local(from, in.env.val)
+		}
 		dir := ""
-		for i, p := range paths {
-			p, ok := interpolate(p)
+		for i, name := range in.paths {
+			if !name.ok {
+				continue
+			}
+			p, ok := local(from, name.val)
 			if !ok {
 				continue
 			}
-			if p, ok = local(from, p); !ok {
-				continue
-			}
-			if i == 0 && !project.given {
+			if i == 0 && !in.project.given {
 				dir = path.Dir(p)
-			} else if i == 0 && project.ok {
-				dir, _ = local(from, project.val)
+			} else if i == 0 && in.project.ok {
+				dir, _ = local(from, in.project.val)
 			}
 			out = append(out, inclusion{path: p, dir: dir, env: env})
 		}
@@ -240,21 +251,13 @@ func (f *File) included(from string) []inclusion {
 
 // references returns the paths that f includes or extends.
 func (f *File) references() []string {
-	if f.doc == nil {
-		return nil
-	}
 	var out []string
 	for _, in := range f.included(f.Dir) {
 		out = append(out, in.path)
 	}
-	services, _ := f.doc.Find("services")
-	for _, e := range services.Entries() {
-		if x, ok := e.Value.Get("extends"); ok {
-			if file := read(x.Value, "file"); file.ok {
-				if p, ok := local(f.Dir, file.val); ok {
-					out = append(out, p)
-				}
-			}
+	for _, name := range f.extended {
+		if p, ok := local(f.Dir, name); ok {
+			out = append(out, p)
 		}
 	}
 	return out
@@ -323,17 +326,15 @@ func through(n *yamledit.Node) string {
 	return "a merge key"
 }
 
-func (f *File) readServices() {
-	if f.doc == nil {
-		return
-	}
-	services, whole := f.doc.Find("services")
-	for _, e := range services.Entries() {
+func (f *File) readServices() []*Service {
+	var out []*Service
+	services, whole := f.services()
+	for _, e := range services {
 		if e.Value.Tag == reset { // compose takes the base's service away
 			continue
 		}
 		s := &Service{File: f, Name: e.Key.Value, Image: text(e.Value, "image")}
-		f.Services = append(f.Services, s)
+		out = append(out, s)
 		inherited := through(whole)
 		if inherited == "" {
 			inherited = through(e.Through)
@@ -344,6 +345,10 @@ func (f *File) readServices() {
 				inherited = through(b.Through)
 			}
 			s.Build = f.readBuild(b, inherited)
+		}
+		if f.V1 && s.Build != nil { // build is a folder there, and what it builds stands beside it
+			s.Build.dockerfile = read(e.Value, "dockerfile")
+			s.Build.resolve(f.Dir)
 		}
 		if x, ok := e.Value.Get("extends"); ok {
 			s.extends = &extension{line: x.Key.Line, col: x.Key.Col}
@@ -360,6 +365,7 @@ func (f *File) readServices() {
 			}
 		}
 	}
+	return out
 }
 
 func (f *File) readBuild(e yamledit.Entry, inherited string) *Build {

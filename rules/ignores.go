@@ -39,12 +39,23 @@ func (x *ignores) changes() []rewrite.Change {
 	return out
 }
 
-// leaveOut keeps a file, or a folder with a slash at its end, out of git, by the root's
-// .gitignore, and out of every build context that can hold it. reason says why it would
-// get there all the same.
+// leaveOut keeps a file, or a folder with a slash at its end, out of git and out of every
+// build context that can hold it. reason says why it would get there all the same.
 func (x *ignores) leaveOut(name string, dockerfiles []string) (reason string) {
-	bare := strings.TrimSuffix(name, "/")
+	if why := x.leaveOutOfGit(name); why != "" {
+		return why
+	}
+	return x.leaveOutOfImages(name, dockerfiles)
+}
+
+// leaveOutOfGit does so by the root's .gitignore.
+func (x *ignores) leaveOutOfGit(name string) (reason string) {
 	x.add(".gitignore", "/"+name)
+	return takenBack(x.ws, strings.TrimSuffix(name, "/"))
+}
+
+func (x *ignores) leaveOutOfImages(name string, dockerfiles []string) (reason string) {
+	bare := strings.TrimSuffix(name, "/")
 	for _, dir := range contexts(x.ws, dockerfiles, bare) {
 		rel, ok := ignorefile.Inside(dir, bare)
 		if !ok {
@@ -57,9 +68,6 @@ func (x *ignores) leaveOut(name string, dockerfiles []string) (reason string) {
 			}
 			x.add(file, line)
 		}
-	}
-	if why := takenBack(x.ws, bare); why != "" {
-		return why
 	}
 	if in := x.ws.Needs(bare); in != nil {
 		return at(in.File.Path, in.Line) + " copies " + bare + " into an image"
@@ -128,13 +136,23 @@ func ignoreFiles(ws *rewrite.Workspace, dockerfiles []string, dir string) []stri
 	return out
 }
 
-// takenBack returns a .gitignore below the root that takes ignored files back.
-func takenBack(ws *rewrite.Workspace, folder string) string {
-	for dir := folder; dir != "."; dir = path.Dir(dir) {
-		name := path.Join(dir, ".gitignore")
-		src, err := ws.ReadFile(name)
-		if err == nil && strings.Contains("\n"+string(src), "\n!") {
-			return name + " takes files back that are ignored: the value could come into git"
+// takenBack returns a .gitignore below the root that takes a file or folder back.
+func takenBack(ws *rewrite.Workspace, name string) string {
+	for dir := name; dir != "."; dir = path.Dir(dir) {
+		file := path.Join(dir, ".gitignore")
+		src, err := ws.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(src)) {
+			pattern, back := strings.CutPrefix(strings.TrimSpace(line), "!")
+			last := path.Base(strings.TrimSuffix(pattern, "/"))
+			if back && (dir == name || slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool {
+				match, err := path.Match(last, part)
+				return match || err != nil
+			})) {
+				return file + " takes files back that are ignored: the value could come into git"
+			}
 		}
 	}
 	return ""

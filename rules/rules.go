@@ -17,5 +17,6 @@ func All() []*rewrite.Rule {
 		secretLiteral,
 		secretWritten,
 		contextFile,
+		secretCompose,
 	}
 }

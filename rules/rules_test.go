@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"path"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -65,7 +66,13 @@ func fixed(t *testing.T, files map[string]string) map[string]string {
 		paths = append(paths, name)
 	}
 	ws := rewrite.NewWorkspace(fsys, func() []string { return paths }, nil)
-	plan, err := rewrite.Run(ws, []string{"Dockerfile"}, All(), rewrite.Options{Least: rewrite.Review})
+	var looked []string
+	for _, name := range paths {
+		if rewrite.IsTarget(path.Base(name)) {
+			looked = append(looked, name)
+		}
+	}
+	plan, err := rewrite.Run(ws, looked, All(), rewrite.Options{Least: rewrite.Review})
 	if err != nil || len(plan.Errors) > 0 {
 		t.Fatal(err, plan.Errors)
 	}

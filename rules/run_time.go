@@ -129,7 +129,7 @@ func (r *running) unfit() string {
 		}
 	}
 	for _, n := range r.names {
-		if m, ok := project.Callers().Execs(n); ok {
+		for _, m := range project.Callers().Executed[n] {
 			return at(m.Path, m.Line) + " names it for a command in the container"
 		}
 	}

@@ -26,12 +26,8 @@ type Index struct {
 	Targets map[string][]Mention // stages that are built by name, in lower case
 	Builds  bool                 // something besides compose builds images
 
-	execs []script // that run commands in containers
-}
-
-type script struct {
-	path string
-	data []byte
+	Executed map[string][]Mention // variables that a command reads which is executed in a container that runs
+	apart    []apart
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.
@@ -73,10 +69,6 @@ var (
 	entry = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^\s*(?:- )?["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*(?:[:=]|$)`)
 	})
-	// execs is a command that runs another one in a container: as a command line, or as the words of a program's list.
-	execs = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b(?:docker|podman|nerdctl|DOCKER|COMPOSE|docker-compose|compose)\b[^\n]*\bexec\b`)
-	})
 	// pending is a --build-arg whose name stands on the next line.
 	pending = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`--build-arg["']?,?\s*\\?$`)
@@ -93,7 +85,7 @@ var (
 // Find reads the callers among paths. isCompose names the files that are compose's and
 // read elsewhere. A file that cannot be read names nothing.
 func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
-	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}}
+	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}, Executed: map[string][]Mention{}}
 	for _, p := range paths {
 		if !IsCaller(p) || isCompose(p) {
 			continue
@@ -106,11 +98,9 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
 			continue
 		}
-		if execs().Match(data) {
-			x.execs = append(x.execs, script{p, data})
-		}
 		x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
 			bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
+		x.running(p, data)
 		if program(p) {
 			x.words(p, data)
 		} else {
@@ -118,27 +108,6 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		}
 	}
 	return x
-}
-
-// Execs returns a script that runs commands in containers (docker exec) and names the
-// variable: what runs there has the variables of the container, not those of its program.
-func (x *Index) Execs(name string) (m Mention, ok bool) {
-	for _, s := range x.execs {
-		n := 0
-		for line := range bytes.Lines(s.data) {
-			n++
-			for w := range bytes.FieldsFuncSeq(line, notName) {
-				if string(w) == name {
-					return Mention{s.path, n}, true
-				}
-			}
-		}
-	}
-	return Mention{}, false
-}
-
-func notName(c rune) bool {
-	return c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
 }
 
 // program reports files in which an argument's name is put together with the option: any
@@ -159,7 +128,9 @@ func (x *Index) words(p string, data []byte) {
 	n := 0
 	for line := range bytes.Lines(data) {
 		n++
-		for w := range bytes.FieldsFuncSeq(line, notName) {
+		for w := range bytes.FieldsFuncSeq(line, func(c rune) bool {
+			return c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
+		}) {
 			x.arg(string(w), p, n)
 		}
 	}

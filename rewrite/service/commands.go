@@ -2,6 +2,7 @@ package service
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/unbake-dev/unbake/compose"
@@ -37,6 +38,19 @@ func (s Script) Edited(edits []shell.TextEdit) (value string, ok bool) {
 	return value, true
 }
 
+// Within returns what a span of the text's value is in the script; ok is false where it is no part of it.
+func (s Script) Within(start, end int) (from, to int, ok bool) {
+	from, to = slices.Index(s.at, start), 0
+	for to = from; from >= 0 && to < len(s.at) && s.at[to] < end; {
+		to++
+	}
+	if from < 0 || to > len(s.text) {
+		return 0, 0, false
+	}
+	a, b, ok := s.span(from, to)
+	return from, to, ok && a == start && b == end
+}
+
 // Commands are the words and the scripts that a service starts and checks its container with.
 type Commands struct {
 	Words   []Words
@@ -57,6 +71,14 @@ func (w Words) Args() []string {
 		out[i] = a.text
 	}
 	return out
+}
+
+// All is the whole command, as far as no shell reads it.
+func (w Words) All() []string {
+	if w.Program == "" {
+		return w.Args()
+	}
+	return append([]string{w.Program}, w.Args()...)
 }
 
 // CommandsOf takes the commands of a service apart.

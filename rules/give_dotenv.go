@@ -1,0 +1,234 @@
+package rules
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+)
+
+// addDotenv adds the value to the .env of the project, and to lines what keeps it out of git and of images. The change has no edit where the
+// value is there already. taken reports whether the name is what stands in the way.
+func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, taken bool, reason string) {
+	ws := d.p.Workspace
+	file := d.base().EnvPath()
+	for _, f := range d.files {
+		if f.EnvPath() != file || file == "" {
+			return change, false, f.Path + ": which .env it takes variables from is not certain"
+		}
+	}
+	if ws.Tracked(file) {
+		return change, false, "git has " + file + ", where the value would go: take it out of git first (git rm --cached)"
+	}
+	if ws.Link(file) {
+		return change, false, file + " is a symbolic link, which nothing is written through"
+	}
+	if why := d.deployed(); why != "" {
+		return change, false, why
+	}
+	if why := d.named(name, file); why != "" {
+		return change, true, why
+	}
+	src, err := ws.ReadFile(file)
+	fresh := err != nil
+	if fresh && ws.Exists(file) {
+		return change, false, file + " cannot be read"
+	}
+	e, err := compose.AddDotenv(src, name, d.value.Reveal())
+	if err != nil {
+		return change, true, file + ": " + err.Error()
+	}
+	if !fresh {
+		if why := d.brought(file); why != "" {
+			return change, false, why
+		}
+	}
+	if !ignoredByGit(ws, file) {
+		if why := lines.leaveOutOfGit(file); why != "" {
+			return change, false, why
+		}
+	}
+	if why := lines.leaveOutOfImages(file, d.dockerfiles()); why != "" {
+		return change, false, why
+	}
+	change = rewrite.Change{Path: file}
+	if e.New != "" {
+		change.Edits = []edit.Edit{e}
+	}
+	if fresh {
+		change.Mode = 0o600
+	}
+	return change, false, ""
+}
+
+// named says who else would get the value under the name: what is interpolated from the same .env, and the services that have the .env as an
+// env_file.
+func (d *giver) named(name, file string) (why string) {
+	for _, f := range d.p.Workspace.Project().Compose() {
+		if f.Err != nil {
+			continue
+		}
+		if f.EnvPath() == file && d.uses(f, name) {
+			return f.Path + " takes " + name + " from the environment for something else"
+		}
+		for _, s := range f.Services {
+			if !slices.ContainsFunc(s.EnvFiles, func(e compose.EnvFile) bool { return e.Path == file }) {
+				continue
+			}
+			has := slices.ContainsFunc(s.Texts, func(t compose.Text) bool { return t.Where == compose.InEnvironment && t.Name == name && t.HasValue })
+			if ct := slices.IndexFunc(d.all, func(ct *container) bool { return slices.Contains(ct.parts, s) }); ct >= 0 && d.all[ct].form != byEnvironment {
+				has = false
+			}
+			if !has {
+				return "the service " + s.Name + " of " + f.Path + " has all of " + file + " in its environment, and would get it too"
+			}
+		}
+	}
+	return ""
+}
+
+// uses reports whether a file takes a variable from the environment, but for the defaults that are the secret itself.
+func (d *giver) uses(f *compose.File, name string) bool {
+	own := map[int]bool{}
+	for _, x := range d.places {
+		if x.Default == name && x.Service.File == f {
+			own[x.Text.Start*4096+x.Start] = true
+		}
+	}
+	// $$ is no variable; every other mention counts, wherever it stands.
+	text := strings.ReplaceAll(string(f.Src), "$$", "")
+	n := len(regexp.MustCompile(`\$\{?`+name+`\b`).FindAllString(text, -1))
+	if n > len(own) {
+		return true
+	}
+	for _, s := range f.Services {
+		if slices.ContainsFunc(s.Texts, func(t compose.Text) bool { return t.Where == compose.InEnvironment && t.Name == name && !t.HasValue }) {
+			return true
+		}
+		if s.Build != nil && slices.ContainsFunc(s.Build.Args, func(a compose.Arg) bool { return a.Name == name && !a.HasValue }) {
+			return true
+		}
+	}
+	for id, def := range f.Secrets {
+		if def.Environment == name && id != name {
+			return true
+		}
+	}
+	return false
+}
+
+// deployed says which script has the file without its .env: docker stack deploy reads none, and --env-file names another.
+func (d *giver) deployed() (why string) {
+	for _, f := range d.files {
+		if m, ok := d.p.Workspace.Project().Callers().WithoutDotenv(f.Path); ok {
+			return at(m.Path, m.Line) + " runs " + f.Path + " without its .env"
+		}
+	}
+	return ""
+}
+
+// brought says which image has the .env as it is: what is in it besides may be read there.
+func (d *giver) brought(file string) (why string) {
+	project := d.p.Workspace.Project()
+	for _, name := range d.p.Workspace.Paths() {
+		if !rewrite.IsDockerfile(path.Base(name)) {
+			continue
+		}
+		dirs, _ := project.Contexts(name)
+		for _, dir := range dirs {
+			rel, ok := ignorefile.Inside(dir, file)
+			if !ok {
+				continue
+			}
+			if src, err := d.p.Workspace.ReadFile(ignorefile.ForContext(d.p.Workspace, name, dir)[0]); err == nil && ignorefile.Covers(src, rel) {
+				continue
+			}
+			src, err := d.p.Workspace.ReadFile(name)
+			if err != nil {
+				continue
+			}
+			f, err := dockerfile.Parse(name, src)
+			if err != nil {
+				continue
+			}
+			if s := flow.Brought(f, project, dir, rel); s != nil {
+				return at(name, s.Position().Line) + " takes " + file + " into the image: leave it out there first"
+			}
+		}
+	}
+	return ""
+}
+
+// ignoredByGit reports whether git leaves a file out by the lines that people write for .env.
+func ignoredByGit(ws *rewrite.Workspace, file string) bool {
+	if ws.Exists(file) && !slices.Contains(ws.Paths(), file) {
+		return true
+	}
+	ignored := false
+	var dirs []string
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		dirs = append(dirs, dir)
+		if dir == "." {
+			break
+		}
+	}
+	for _, dir := range slices.Backward(dirs) {
+		src, _ := ws.ReadFile(path.Join(dir, ".gitignore"))
+		for line := range strings.Lines(string(src)) {
+			line, back := strings.CutPrefix(strings.TrimSpace(line), "!")
+			pattern := strings.TrimPrefix(line, "**/")
+			if pattern == "" || pattern[0] == '#' {
+				continue
+			}
+			rel, _ := ignorefile.Inside(dir, file)
+			anchored := strings.Contains(strings.TrimSuffix(pattern, "/"), "/")
+			name := path.Base(file)
+			if anchored {
+				name, pattern = rel, strings.TrimPrefix(pattern, "/")
+			}
+			if ok, err := path.Match(pattern, name); ok && err == nil {
+				ignored = !back
+			}
+		}
+	}
+	return ignored
+}
+
+// tell says how the containers get the value, and what a person must know.
+func (d *giver) tell() {
+	var env, file []string
+	for _, ct := range d.all {
+		switch ct.form {
+		case byImageFile:
+			for _, name := range ct.file.names {
+				file = append(file, name+" of "+ct.name)
+			}
+			d.out.safety = min(d.out.safety, rewrite.Review)
+			if ct.file.first {
+				d.out.needs = append(d.out.needs, ct.name+" reads it only while its data are empty: to rotate it, change it there too")
+			}
+		case byEnvironment:
+			env = append(env, ct.name)
+		}
+	}
+	slices.Sort(file)
+	if len(file) > 0 {
+		d.out.said = append(d.out.said, "give it as a file by "+strings.Join(file, ", "))
+	}
+	if len(env) > 0 {
+		d.out.said = append(d.out.said, "give "+strings.Join(env, ", ")+" "+d.variable())
+	}
+	switch {
+	case d.out.dotenv != "":
+		d.out.needs = append(d.out.needs, "wherever else the project runs, put "+d.out.id+" into "+d.out.dotenv+" or the environment")
+	case d.out.file != "":
+		d.out.needs = append(d.out.needs, "wherever else the project runs, put the value into "+d.out.file)
+	}
+}
