@@ -44,8 +44,8 @@ func runTime(p *rewrite.Pass, s *flow.Secret) (*running, string) {
 		}
 	}
 	r.users = usersOf(p, s)
-	if len(r.users) > 0 && !s.Value.Known() {
-		return r, "" // the variable that was passed to the build is passed to the container
+	if !s.Value.Known() || s.Value.Reveal() == "" {
+		return r, "" // what was passed to the build is passed to the container
 	}
 	if r.own = r.takesFile(); r.own {
 		return r, ""
@@ -193,7 +193,7 @@ func supplied(p *rewrite.Pass, svc *compose.Service, name string) bool {
 // serve gives the value to the services of one project after the other. The place is
 // that of the value; reason says why a service cannot be given it.
 func (r *running) serve(c *composition) (pl place, reason string) {
-	for _, files := range projects(r.users) {
+	for _, files := range r.projects() {
 		g := giving{name: r.s.ID, value: r.s.Value, files: files}
 		for _, found := range service.Find(files) {
 			if found.Value.Reveal() == r.s.Value.Reveal() && (found.Class >= detect.Ordinary || slices.Contains(r.names, found.Name)) {
@@ -312,16 +312,12 @@ func (r *running) tell(file string) {
 	}
 }
 
-// projects groups the compose files of the users: those of one folder are one project.
-func projects(users []user) [][]*compose.File {
+// projects are the compose files of the users, those that are used together in one list.
+func (r *running) projects() [][]*compose.File {
 	var out [][]*compose.File
-	for _, u := range users {
-		i := slices.IndexFunc(out, func(fs []*compose.File) bool { return path.Dir(fs[0].Path) == path.Dir(u.File.Path) })
-		switch {
-		case i < 0:
-			out = append(out, []*compose.File{u.File})
-		case !slices.Contains(out[i], u.File):
-			out[i] = append(out[i], u.File)
+	for _, u := range r.users {
+		if !slices.ContainsFunc(out, func(fs []*compose.File) bool { return slices.Contains(fs, u.File) }) {
+			out = append(out, compose.Together(r.p.Workspace.Project().Compose(), u.File))
 		}
 	}
 	return out

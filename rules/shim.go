@@ -33,11 +33,15 @@ type handing struct{ variable, id string }
 // lines are those of the shim for one variable. A file that is not there leaves the
 // variable as it is, and one that cannot be read ends the container's start.
 func (h handing) lines() string {
-	return fmt.Sprintf("if [ -z \"${%[1]s+x}\" ] && [ -e /run/secrets/%[2]s ]; then %[1]s=$(cat /run/secrets/%[2]s); export %[1]s; fi\n", h.variable, h.id)
+	return fmt.Sprintf(`if [ -z "${%[1]s+x}" ] && [ -e /run/secrets/%[2]s ]; then
+  %[1]s=$(cat /run/secrets/%[2]s)
+  export %[1]s
+fi
+`, h.variable, h.id)
 }
 
-var shimLine = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^if \[ -z "\$\{(\w+)\+x\}" \] && \[ -e /run/secrets/([\w.-]+) \]; then (\w+)=\$\(cat /run/secrets/([\w.-]+)\); export (\w+); fi$`)
+var shimBlock = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^if \[ -z "\$\{(\w+)\+x\}" \] && \[ -e /run/secrets/([\w.-]+) \]; then\n`)
 })
 
 // readShim returns what a shim of ours hands out; ok is false for any other text.
@@ -47,12 +51,16 @@ func readShim(text string) (hands []handing, ok bool) {
 	if !head || !tail {
 		return nil, false
 	}
-	for line := range strings.Lines(rest) {
-		m := shimLine().FindStringSubmatch(strings.TrimSuffix(line, "\n"))
-		if m == nil || m[1] != m[3] || m[1] != m[5] || m[2] != m[4] {
+	for rest != "" {
+		m := shimBlock().FindStringSubmatch(rest)
+		if m == nil {
 			return nil, false
 		}
-		hands = append(hands, handing{m[1], m[2]})
+		h := handing{m[1], m[2]}
+		if rest, ok = strings.CutPrefix(rest, h.lines()); !ok {
+			return nil, false
+		}
+		hands = append(hands, h)
 	}
 	return hands, true
 }
