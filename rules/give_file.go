@@ -243,7 +243,7 @@ func (d *giver) built(s starting, builds []*compose.Service) (starting, string) 
 			case "user":
 				s.user = in.ArgText()
 			case "copy", "add":
-				if strings.Contains(in.ArgText(), "entrypoint") {
+				if strings.Contains(strings.ReplaceAll(in.ArgText(), "docker-entrypoint-initdb.d", ""), "entrypoint") {
 					return s, "its Dockerfile brings an entrypoint"
 				}
 			}

@@ -104,7 +104,8 @@ func sameImage(a, b string) bool {
 func (r *running) takesFile() bool {
 	for _, st := range r.s.Images {
 		start := flow.StartupOf(st)
-		if start.Entrypoint != nil {
+		base, _ := images.StartOf(start.Base)
+		if start.Entrypoint != nil || brings(st, base.Entrypoint) {
 			return false
 		}
 		for _, n := range r.names {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -155,7 +156,7 @@ func (s *shim) stage(st *dockerfile.Stage) (reason string) {
 	}
 	own := start.Cmd != nil && start.Cmd.Stage == st
 	of := &proof.Started{Entrypoint: base.Entrypoint, Cmd: base.Cmd}
-	first := s.over.command == "" && base.Runs(command) // the entrypoint is as good as not there
+	first := s.over.command == "" && base.Runs(command) && !brings(st, base.Entrypoint) // the entrypoint is as good as not there
 	switch {
 	case !known || start.Cmd == nil && !base.KnownCmd:
 		return "it is not known what its base image starts"
@@ -171,6 +172,14 @@ func (s *shim) stage(st *dockerfile.Stage) (reason string) {
 		command = nil // setting the entrypoint leaves it as it is
 	}
 	return s.restate(st, base.Entrypoint, command, of)
+}
+
+// brings reports whether a stage has an entrypoint of its own under the name that its
+// base's has.
+func brings(st *dockerfile.Stage, entrypoint []string) bool {
+	return len(entrypoint) > 0 && slices.ContainsFunc(st.History(nil), func(in *dockerfile.Instruction) bool {
+		return (in.Name == "copy" || in.Name == "add" || in.Name == "run") && strings.Contains(string(in.File.Src[in.Start:in.End]), path.Base(entrypoint[0]))
+	})
 }
 
 // again gives the script of a stage that goes through it the lines that it lacks.
