@@ -308,6 +308,9 @@ func (r *running) tell(file string) {
 	} else {
 		r.needs = append(r.needs, "whoever runs the image must give it "+n+" from now on: "+how)
 	}
+	if r.why != "" {
+		r.needs = append(r.needs, n+" goes into the container's environment, not through a file: "+r.why)
+	}
 	if r.shim != nil {
 		r.needs = append(r.needs, "docker exec has "+n+" no more, only the program and what it starts")
 	}
