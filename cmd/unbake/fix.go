@@ -21,7 +21,7 @@ import (
 
 type fixFlags struct {
 	dryRun, safe, show, harden bool
-	format                     string
+	format, target             string
 }
 
 func fixCommand() *cobra.Command {
@@ -41,6 +41,7 @@ Exit code 0: nothing is left to do; 1: findings are left, or with --dry-run ther
 	cmd.Flags().BoolVar(&flags.show, "show-secrets", false, "do not mask values in the diff, so that it applies")
 	cmd.Flags().BoolVar(&flags.harden, "harden", false, "also what is no leak, and could be kept better: ${VAR} in compose files")
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&flags.target, "target", "compose", "what runs the containers: "+strings.Join(rules.TargetNames(), ", ")+"; new files are written for it")
 	return cmd
 }
 
@@ -87,7 +88,11 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 			}
 		}
 	}
-	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden}, flags.format)
+	targets, ok := rules.Target(flags.target)
+	if !ok {
+		return fmt.Errorf("--target %s: there are %s", flags.target, strings.Join(rules.TargetNames(), ", "))
+	}
+	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden, Targets: targets}, flags.format)
 	if err != nil {
 		return err
 	}
