@@ -2,10 +2,13 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
 
+	"github.com/unbake-dev/unbake/compose/cloud"
+	"github.com/unbake-dev/unbake/compose/kubernetes"
 	"github.com/unbake-dev/unbake/compose/project"
 	"github.com/unbake-dev/unbake/compose/stack"
 	"github.com/unbake-dev/unbake/compose/vault"
@@ -24,6 +27,10 @@ func targets() []target {
 	return []target{
 		{"swarm", "Docker Swarm", stack.Generate},
 		{"vault", "HashiCorp Vault", vault.Generate},
+		{"kubernetes", "Kubernetes", kubernetes.Generate},
+		{"aws", "AWS Secrets Manager", cloud.AWS.Generate},
+		{"gcp", "GCP Secret Manager", cloud.GCP.Generate},
+		{"azure", "Azure Key Vault", cloud.Azure.Generate},
 	}
 }
 
@@ -86,7 +93,7 @@ func (t target) run(p *rewrite.Pass) {
 	for _, file := range out.Files {
 		old, err := p.Workspace.ReadFile(file.Path)
 		switch {
-		case err == nil && string(old) == string(file.Text):
+		case err == nil && (file.Once || string(old) == string(file.Text)):
 			continue
 		case err == nil || p.Workspace.Exists(file.Path):
 			other = append(other, file.Path)
@@ -108,6 +115,9 @@ func (t target) run(p *rewrite.Pass) {
 		return
 	}
 	fix.Title = "write " + strings.Join(names, ", ")
+	if len(names) > 4 {
+		fix.Title = fmt.Sprintf("write %s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
 	f.Fix = fix
 	p.Report(f)
 }

@@ -87,6 +87,3 @@ func name(s string) int {
 	}
 	return n
 }
-
-// Escape writes a literal as compose reads it.
-func Escape(s string) string { return strings.ReplaceAll(s, "$", "$$") }

@@ -78,6 +78,7 @@ type File struct {
 	Path string
 	Text []byte
 	Mode fs.FileMode // 0: the default
+	Once bool        // an example to be filled in: what has become of it is nobody's business
 }
 
 // Refused says why nothing is written. Start is the offset in the compose file of what is in the way.
@@ -322,7 +323,7 @@ func (p *Project) Given() []Secret {
 func (p *Project) HasVariables() bool {
 	for _, s := range p.Services {
 		for _, v := range s.Environment {
-			if parts, ok := Parts(v.Text); ok && IsSecretVariable(v, parts) {
+			if len(v.Secrets()) > 0 {
 				return true
 			}
 		}

@@ -24,12 +24,14 @@ func Word(s string) string {
 // it takes.
 func IsSecretVariable(v Variable, parts []Part) bool {
 	if !v.Has {
-		return detect.Name(v.Name) == detect.Secret
+		return secretName(v.Name)
 	}
 	for _, p := range parts {
-		if p.Name != "" && (detect.Name(p.Name) == detect.Secret || detect.Name(v.Name) == detect.Secret) {
+		if p.Name != "" && (secretName(p.Name) || secretName(v.Name)) {
 			return true
 		}
 	}
 	return false
 }
+
+func secretName(name string) bool { return detect.Name(name) == detect.Secret }

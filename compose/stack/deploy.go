@@ -132,7 +132,9 @@ func (w *writer) restart(s *project.Service) yamledit.Fields {
 		if w.awaited(s.Name) {
 			return policy("on-failure")
 		}
-		w.need("a swarm starts a service again when it ends: give %s a restart_policy if it is to run once", s.Name)
+		if s.Value.At("deploy", "restart_policy") == nil {
+			w.endless = append(w.endless, s.Name)
+		}
 	default:
 		w.left[s.Name] = append(w.left[s.Name], "restart")
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/compose/project"
 	"github.com/unbake-dev/unbake/rewrite/yamledit"
 )
@@ -27,6 +28,8 @@ type writer struct {
 	p        *project.Project
 	versions map[string]string // of secrets, by the name without it
 	needs    []string
+	shell    []string            // variables that the shell must have
+	endless  []string            // services that a swarm starts again when they end
 	left     map[string][]string // keys that are left out, by service
 	err      error
 }
@@ -70,7 +73,7 @@ func Generate(p *project.Project, fsys fs.FS) (*project.Generated, error) {
 			"where "+ScriptFile+" takes it from, run that again and deploy again; then docker secret rm the old one.")
 		out.Files = append(out.Files, project.File{Path: path.Join(p.Dir, ScriptFile), Text: w.script(given), Mode: 0o755})
 	}
-	out.Files = append(out.Files, project.File{Path: path.Join(p.Dir, StackFile), Text: yamledit.Render(head, top)})
+	out.Files = append(out.Files, project.File{Path: path.Join(p.Dir, StackFile), Text: yamledit.Render(head, top, true)})
 	out.Needs = w.told(len(given) > 0)
 	return out, nil
 }
@@ -148,6 +151,12 @@ func (w *writer) told(secrets bool) []string {
 			out = append(out, fmt.Sprintf("a stack file has no place for %s of service %s: left out", strings.Join(keys, ", "), s.Name))
 		}
 	}
+	if len(w.shell) > 0 {
+		out = append(out, "docker stack deploy takes variables from the shell and not from .env: export "+strings.Join(w.shell, ", "))
+	}
+	if len(w.endless) > 0 {
+		out = append(out, "a swarm starts again what has ended: give a service that is to run once a restart_policy ("+strings.Join(w.endless, ", ")+")")
+	}
 	return append(out, w.needs...)
 }
 
@@ -161,10 +170,12 @@ func (w *writer) text(s string) yamledit.Text {
 	var b strings.Builder
 	for _, p := range parts {
 		if p.Name == "" {
-			b.WriteString(project.Escape(p.Text))
+			b.WriteString(compose.Escape(p.Text))
 			continue
 		}
-		w.need("docker stack deploy takes variables from the shell and not from .env: export %s", p.Name)
+		if !slices.Contains(w.shell, p.Name) {
+			w.shell = append(w.shell, p.Name)
+		}
 		switch p.Op {
 		case "":
 			b.WriteString("${" + p.Name + "}")

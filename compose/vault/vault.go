@@ -199,7 +199,7 @@ func compose(p *project.Project, files []rendered, owned bool, command string) [
 		{Key: "services", Value: append(yamledit.Fields{{Key: agent, Value: sidecar}}, services...)},
 		{Key: "volumes", Value: volumes},
 		{Key: "secrets", Value: yamledit.Fields{{Key: "vault_token", Value: yamledit.Fields{{Key: "environment", Value: text(token)}}}}},
-	})
+	}, true)
 }
 
 // configuration is the agent's: a template a file. Its contents have no line end that the value does not have.

@@ -17,15 +17,28 @@ type Tagged struct {
 func (t Tagged) plain() any           { return t.Value.plain() }
 func (t Tagged) inline(q bool) string { return t.Tag + " " + t.Value.inline(q) }
 
-// Render writes a new file: comment lines (without their "#") above, and the fields in block style below, those of the file itself set
-// apart by a blank line.
-func Render(comment []string, fields Fields) []byte {
+// Block is a list of mappings in block style.
+type Block []Fields
+
+func (l Block) seq() (out Seq) {
+	for _, f := range l {
+		out = append(out, f)
+	}
+	return out
+}
+
+func (l Block) plain() any           { return l.seq().plain() }
+func (l Block) inline(q bool) string { return l.seq().inline(q) }
+
+// Render writes a new file: comment lines (without their "#") above, and the fields in block style below. With apart, a blank line stands
+// before each mapping at the top.
+func Render(comment []string, fields Fields, apart bool) []byte {
 	var b strings.Builder
 	for _, line := range comment {
 		b.WriteString(strings.TrimRight("# "+line, " ") + "\n")
 	}
 	for i, f := range fields {
-		if inner, ok := f.Value.(Fields); i > 0 && ok && len(inner) > 0 {
+		if inner, ok := f.Value.(Fields); apart && i > 0 && ok && len(inner) > 0 {
 			b.WriteByte('\n')
 		}
 		for _, line := range (layout{step: 2, dash: 2}).lines(0, key(f.Key, false), f.Value) {
