@@ -21,7 +21,10 @@ func external(p *project.Project, used []project.Held, vault bool) []byte {
 	var out []byte
 	head := []string{"The secrets as AWS Secrets Manager, GCP Secret Manager or Azure Key Vault has them, see store.aws.yaml, store.gcp.yaml, store.azure.yaml."}
 	if vault {
-		head = []string{"The secrets as Vault has them, see store.vault.yaml."}
+		head = []string{
+			"The secrets as Vault has them, see store.vault.yaml. This puts one there that is not:",
+			"  vault kv put -mount=secret KEY value=-",
+		}
 	}
 	for i, h := range used {
 		remote := yamledit.Fields{{Key: "key", Value: text(h.Slug)}}
@@ -66,7 +69,7 @@ func stores(p *project.Project) []store {
 			{Key: "kind", Value: text("SecretStore")},
 			{Key: "metadata", Value: yamledit.Fields{{Key: "name", Value: text(storeName(p))}}},
 			{Key: "spec", Value: yamledit.Fields{{Key: "provider", Value: yamledit.Fields{{Key: provider, Value: settings}}}}},
-		}), []byte("\n\n"), []byte("\n"))}
+		}, false)}
 	}
 	return []store{
 		one("aws", "the region and a service account whose role may read the secrets", "aws", yamledit.Fields{

@@ -77,29 +77,26 @@ from_elsewhere() {
 	[ -n "$only" ] || there "$1" || fail "the swarm has no secret $1, create it first"
 }
 
-only=${1-}
-case $only in
+case ${1-} in
+'') only= ;;
 `)
-	var names []string
 	for _, s := range given {
 		if !s.External {
-			names = append(names, project.Word(w.base(s)))
+			fmt.Fprintf(&b, "%s) only=%s ;;\n", s.ID, w.base(s))
 		}
 	}
-	fmt.Fprintf(&b, "%s) ;;\n", strings.Join(append([]string{"''"}, names...), " | "))
-	b.WriteString(`*) echo "` + ScriptFile + `: there is no secret $only here" >&2; exit 2 ;;
+	b.WriteString(`*) fail "there is no secret $1 here" ;;
 esac
 
 `)
 	for _, s := range given {
-		base := project.Word(w.base(s))
 		switch {
 		case s.External:
 			fmt.Fprintf(&b, "from_elsewhere %s\n", project.Word(s.ExternalName))
 		case s.Environment != "":
-			fmt.Fprintf(&b, "from_variable %s %s \"${%s+x}\" \"${%s-}\"\n", base, s.Environment, s.Environment, s.Environment)
+			fmt.Fprintf(&b, "from_variable %s %s \"${%s+x}\" \"${%s-}\"\n", w.base(s), s.Environment, s.Environment, s.Environment)
 		default:
-			fmt.Fprintf(&b, "from_file %s %s\n", base, project.Word(s.File))
+			fmt.Fprintf(&b, "from_file %s %s\n", w.base(s), project.Word(s.File))
 		}
 	}
 	return []byte(b.String())
