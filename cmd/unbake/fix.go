@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/transact"
 	"github.com/unbake-dev/unbake/rules"
@@ -180,6 +183,9 @@ func plan(cmd *cobra.Command, args []string, opts rewrite.Options, format string
 	paths, bad, err := rewrite.Find(root, args, rewrite.IsTarget, list)
 	if err != nil {
 		return nil, &inputError{plain(err)} // it begins with the argument
+	}
+	if len(opts.Targets) > 0 && !slices.ContainsFunc(paths, func(p string) bool { return compose.IsComposeFile(path.Base(p)) }) {
+		return nil, &inputError{strings.Join(args, " ") + ": no compose file there, name it or its folder: --target writes files for one"}
 	}
 	disk, err := os.OpenRoot(root)
 	if err != nil {

@@ -57,7 +57,7 @@ work=$(mktemp -d "$parent/secrets.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# name SECRET: what the store knows it by
+# name SECRET prints what the store knows it by
 name() {
 	case $1 in
 `)
@@ -103,7 +103,7 @@ from_file() {
 	fi
 }
 
-# to_file SECRET FILE: readable for the users of containers, in a folder that is not
+# to_file SECRET FILE writes it so that the users of containers can read it, in a folder that others cannot open
 to_file() {
 	if [ -e "$2" ]; then
 		echo "kept    $2"

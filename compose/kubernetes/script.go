@@ -26,7 +26,7 @@ fail() {
 	exit 1
 }
 
-# wanted SECRET NAME: whether it is to be created
+# wanted SECRET NAME says whether it is to be created
 wanted() {
 	if [ -z "$only" ]; then
 		if kubectl get secret "$2" >/dev/null 2>&1; then
@@ -62,7 +62,7 @@ from_variable() {
 	printf %s "$5" | apply "$1" "$2" /dev/stdin
 }
 
-# from_elsewhere SECRET NAME: nothing here says what its value is
+# from_elsewhere SECRET NAME has no value here
 from_elsewhere() {
 	wanted "$1" "$2" || return 0
 	[ -n "$only" ] || fail "there is no Secret $2, and nothing here says what it holds: sh k8s/secrets.create.sh $1 <FILE"

@@ -1,10 +1,6 @@
 package project
 
-import (
-	"strings"
-
-	"github.com/unbake-dev/unbake/rules/detect"
-)
+import "strings"
 
 // Word writes a text as one word of the shell.
 func Word(s string) string {
@@ -19,19 +15,3 @@ func Word(s string) string {
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
-
-// IsSecretVariable says whether a variable of a service has a secret of the shell or of .env in it: by its own name, or by that of what
-// it takes.
-func IsSecretVariable(v Variable, parts []Part) bool {
-	if !v.Has {
-		return secretName(v.Name)
-	}
-	for _, p := range parts {
-		if p.Name != "" && (secretName(p.Name) || secretName(v.Name)) {
-			return true
-		}
-	}
-	return false
-}
-
-func secretName(name string) bool { return detect.Name(name) == detect.Secret }

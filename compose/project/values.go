@@ -3,6 +3,9 @@ package project
 import (
 	"slices"
 	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rules/detect"
 )
 
 // Held is one secret of a project, however its services get it: what a store outside of compose keeps.
@@ -57,10 +60,11 @@ func (p *Project) Held() ([]Held, error) {
 	return out, nil
 }
 
-// Secrets returns the variables of the shell or of .env that are secrets and that a variable is made from.
+// Secrets returns the variables of the shell or of .env that are secrets and that a variable is made from: those with a secret's name,
+// and the only one of a variable that has such a name itself.
 func (v Variable) Secrets() []string {
 	if !v.Has {
-		if IsSecretVariable(v, nil) {
+		if secretName(v.Name) {
 			return []string{v.Name}
 		}
 		return nil
@@ -71,12 +75,20 @@ func (v Variable) Secrets() []string {
 	}
 	var out []string
 	for _, part := range parts {
-		if part.Name != "" && IsSecretVariable(Variable{Name: v.Name, Has: true}, []Part{part}) && (len(parts) == 1 || secretName(part.Name)) {
+		if part.Name != "" && (secretName(part.Name) || len(parts) == 1 && secretName(v.Name)) && !slices.Contains(out, part.Name) {
 			out = append(out, part.Name)
 		}
 	}
 	return out
 }
+
+// Dummy says whether a variable is named like a secret and has a placeholder or a weak password.
+func (v Variable) Dummy() bool {
+	literal, ok := compose.Literal(v.Text)
+	return v.Has && ok && detect.Variable(v.Name, literal, true) == detect.Dummy
+}
+
+func secretName(name string) bool { return detect.Name(name) == detect.Secret }
 
 // slug writes a name in lower case letters, digits and hyphens.
 func slug(s string) string {

@@ -20,12 +20,12 @@ func (w *writer) script(given []project.Secret) []byte {
 set -eu
 cd "$(dirname "$0")"
 
-# name SECRET: what it is called in the swarm, with its version
+# name SECRET prints what it is called in the swarm, with its version
 name() {
 	sed -n '/^secrets:/,$s/^    name: "\{0,1\}\('"$1"'_v[0-9][0-9]*\)"\{0,1\}$/\1/p' ` + StackFile + `
 }
 
-# there NAME: whether the swarm has it
+# there NAME says whether the swarm has it
 there() { docker secret inspect "$1" >/dev/null 2>&1; }
 
 fail() {
@@ -33,7 +33,7 @@ fail() {
 	exit 1
 }
 
-# wanted SECRET: whether it is to be created
+# wanted SECRET says whether it is to be created
 wanted() {
 	[ -z "$only" ] || [ "$only" = "$1" ] || return 1
 	name=$(name "$1")
@@ -44,7 +44,7 @@ wanted() {
 	fi
 }
 
-# create: from standard input
+# create takes the value from standard input
 create() {
 	docker secret create "$name" - >/dev/null
 	echo "created $name"
@@ -72,7 +72,7 @@ from_variable() {
 	fi
 }
 
-# from_elsewhere NAME: a secret of another stack
+# from_elsewhere NAME wants a secret of another stack
 from_elsewhere() {
 	[ -n "$only" ] || there "$1" || fail "the swarm has no secret $1, create it first"
 }

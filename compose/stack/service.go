@@ -97,8 +97,10 @@ func (w *writer) service(s *project.Service, fsys fs.FS) yamledit.Fields {
 // shown tells which secrets stay variables: a swarm shows those to whoever may inspect a service.
 func (w *writer) shown(s *project.Service) {
 	for _, v := range s.Environment {
-		if parts, ok := project.Parts(v.Text); ok && project.IsSecretVariable(v, parts) {
+		if len(v.Secrets()) > 0 {
 			w.need("%s of service %s stays a variable, which docker service inspect shows", v.Name, s.Name)
+		} else if v.Dummy() {
+			w.need("%s of service %s is a placeholder or a weak password: not for a swarm", v.Name, s.Name)
 		}
 	}
 }

@@ -26,7 +26,7 @@ fail() {
 	exit 1
 }
 
-# wanted SECRET KEY: whether it is to be put, and with which check
+# wanted SECRET KEY says whether it is to be put, and with which check
 wanted() {
 	if [ -z "$only" ]; then
 		if vault kv get -mount=` + mount + ` -field=value "$2" >/dev/null 2>&1; then
@@ -43,7 +43,7 @@ wanted() {
 	return 1
 }
 
-# put KEY VALUE: @FILE, or - for standard input
+# put KEY @FILE, or put KEY - for standard input
 put() {
 	vault kv put -mount=` + mount + ` ${check:+"$check"} "$1" "value=$2" >/dev/null
 	echo "put  $1"
@@ -66,7 +66,7 @@ from_variable() {
 	printf %s "$5" | put "$2" -
 }
 
-# from_elsewhere SECRET KEY: nothing here says what its value is
+# from_elsewhere SECRET KEY has no value here
 from_elsewhere() {
 	wanted "$1" "$2" || return 0
 	[ -n "$only" ] || fail "$2 is not in Vault, and nothing here says what it is: sh vault/put.sh $1 <FILE"

@@ -53,7 +53,7 @@ func Generate(p *project.Project, _ fs.FS) (*project.Generated, error) {
 			owned = owned || g.UID+g.GID+g.Mode != ""
 		}
 		for _, v := range s.Environment {
-			if parts, ok := project.Parts(v.Text); ok && project.IsSecretVariable(v, parts) {
+			if len(v.Secrets()) > 0 {
 				out.Needs = append(out.Needs, fmt.Sprintf("%s of service %s stays a variable, from the shell or .env", v.Name, s.Name))
 			}
 		}
