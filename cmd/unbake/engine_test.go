@@ -32,7 +32,13 @@ type engine struct {
 	dir      string
 	client   *http.Client
 	bases    map[string]func() (source, error)
+
+	swarming sync.Once
+	swarmed  error
 }
+
+// testHost is an address of the engine's network that all containers reach.
+const testHost = "198.51.100.1"
 
 // startEngine starts the engine for the length of the test. Where that cannot be, the test is skipped, and fails in CI.
 func startEngine(t *testing.T) *engine {
@@ -70,8 +76,26 @@ func startEngine(t *testing.T) *engine {
 	if b.base, err = newBaseImage(filepath.Join(e.dir, "base"), filepath.Join(e.dir, "overlay")); err != nil {
 		t.Fatal(err)
 	}
-	if e.bases, err = e.baseImages("../../testdata/run/base"); err != nil {
+	context := filepath.Join(e.dir, "bases")
+	if err := os.CopyFS(context, os.DirFS("../../testdata/run/base")); err != nil {
 		t.Fatal(err)
+	}
+	renderer, err := os.ReadFile(filepath.Join(e.programs, "consul-template"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(context, "consul-template"), renderer, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if e.bases, err = e.baseImages(context); err != nil {
+		t.Fatal(err)
+	}
+	// What the scripts that fix writes call.
+	if err := os.Symlink(filepath.Join(overlay, "seen"), filepath.Join(e.dir, "vault")); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := b.runInside(exec.Command("busybox", "ip", "addr", "add", testHost+"/32", "dev", "lo")); err != nil {
+		t.Fatalf("an address: %v\n%s", err, out)
 	}
 
 	log, err := os.Create(filepath.Join(e.dir, "dockerd.log"))
@@ -134,7 +158,7 @@ func (e *engine) command(ctx context.Context, env []string, program string, args
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append([]string{
-		"PATH=" + e.programs + ":" + os.Getenv("PATH"),
+		"PATH=" + e.programs + ":" + e.dir + ":" + os.Getenv("PATH"),
 		"HOME=" + e.dir,
 		"DOCKER_HOST=unix://" + e.socket,
 	}, env...)

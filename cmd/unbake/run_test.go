@@ -72,6 +72,7 @@ type runCase struct {
 	without   []words  // the secret's name, what docker compose says
 	exit      int
 	flags     []string
+	target    string // what fix writes new files for, and where they are run too
 	modes     map[string]fs.FileMode
 	caught    string // of a wrong fix: what the proof says
 
@@ -115,7 +116,7 @@ func (c *runCase) directive(line string) error {
 	args := words(strings.Fields(rest))
 	want := map[string]int{
 		"canary": 1, "env": 1, "given": 1, "inspected": 2, "exec": 2, "exec-lost": 3, "healthy": 1, "without": 2, "exit": 1, "fixflags": 1,
-		"mode": 2, "no-final-newline": 1, "caught": 1,
+		"mode": 2, "no-final-newline": 1, "caught": 1, "target": 1,
 	}[name]
 	if len(args) < want {
 		return fmt.Errorf("%s wants %d words, has %d", name, want, len(args))
@@ -144,6 +145,8 @@ func (c *runCase) directive(line string) error {
 		c.flags = args
 	case "caught":
 		c.caught = rest
+	case "target":
+		c.target = args[0]
 	case "exit":
 		var err error
 		c.exit, err = strconv.Atoi(args[0])
@@ -174,7 +177,10 @@ func (c *runCase) run(t *testing.T, e *engine, unbake string) {
 	} else {
 		c.fix(t, unbake, after)
 	}
-	problems, err := c.prove(t.Context(), e, before, after)
+	problems, old, err := c.prove(t.Context(), e, before, after)
+	if err == nil && len(problems) == 0 && c.target != "" {
+		problems, err = c.deploy(t.Context(), e, unbake, after, old)
+	}
 	if err != nil {
 		t.Fatal(c.redact(err.Error()))
 	}
@@ -187,7 +193,7 @@ func (c *runCase) run(t *testing.T, e *engine, unbake string) {
 func (c *runCase) runWrong(t *testing.T, e *engine) {
 	before, after := c.trees(t)
 	c.write(t, after, c.after)
-	problems, err := c.prove(t.Context(), e, before, after)
+	problems, _, err := c.prove(t.Context(), e, before, after)
 	if err != nil {
 		t.Fatal(c.redact(err.Error()))
 	}
@@ -229,19 +235,19 @@ func (c *runCase) fix(t *testing.T, unbake, dir string) {
 	b.fix(t, unbake, dir)
 }
 
-// prove runs the trees before and after, and returns what speaks against the laws. An error is a case that says nothing.
-func (c *runCase) prove(ctx context.Context, e *engine, before, after string) (problems []string, err error) {
+// prove runs the trees before and after, and returns what speaks against the laws, and what was seen before. An error is a case that says nothing.
+func (c *runCase) prove(ctx context.Context, e *engine, before, after string) (problems []string, old *observation, err error) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 
-	old, err := c.observe(ctx, e, before, c.env)
+	old, err = c.observe(ctx, e, before, c.env)
 	if err != nil {
-		return nil, fmt.Errorf("before: %w", err)
+		return nil, nil, fmt.Errorf("before: %w", err)
 	}
 	files, err := projectFiles(before)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, canary := range c.canaries {
 		sum := sha256.Sum256([]byte(canary))
@@ -256,10 +262,10 @@ func (c *runCase) prove(ctx context.Context, e *engine, before, after string) (p
 	new, err := c.observe(ctx, e, after, slices.Concat(c.env, c.given))
 	if err != nil {
 		problem("after: %v", err)
-		return problems, nil
+		return problems, old, nil
 	}
 	if files, err = projectFiles(after); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, canary := range c.canaries {
 		for _, place := range places(canary, new.public, files) {
@@ -284,7 +290,7 @@ func (c *runCase) prove(ctx context.Context, e *engine, before, after string) (p
 			problem("without %s: %v", missing[0], err)
 		}
 	}
-	return problems, nil
+	return problems, old, nil
 }
 
 // observation is what can be seen of a project that runs.
