@@ -214,7 +214,7 @@ func (c *runCase) trees(t *testing.T) (before, after string) {
 	before, after = filepath.Join(dir, "before"), filepath.Join(dir, "after")
 	for _, tree := range []string{before, after} {
 		c.write(t, tree, c.input)
-		for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}} {
+		for _, args := range [][]string{{"init", "--quiet", "--template="}, {"add", "--all"}} {
 			if out, err := exec.Command("git", append([]string{"-C", tree}, args...)...).CombinedOutput(); err != nil {
 				t.Fatalf("git %v: %v\n%s", args, err, out)
 			}
