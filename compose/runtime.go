@@ -42,7 +42,7 @@ func (w Where) String() string {
 // Sets reports whether the service has an entrypoint, a command or a health check of its own, or by what it extends: an empty one too, and one
 // that is taken away.
 func (s *Service) Sets(where Where) bool {
-	return s.own.keys[where.key()] || slices.ContainsFunc(s.Texts, func(t Text) bool { return t.Where == where })
+	return s.own.keys[Text{Where: where}.section()] || slices.ContainsFunc(s.Texts, func(t Text) bool { return t.Where == where })
 }
 
 // EnvFile is an entry of a service's env_file.
