@@ -223,11 +223,20 @@ func (d *giver) names() []string {
 	} else if file && !service {
 		names = append(names, d.name)
 	}
-	names = append(names, own)
+	if !d.variableNamed() {
+		own = d.name // a name that was made up: no other service's is meant by it
+	} else {
+		names = append(names, own)
+	}
 	for n := 2; n < 10; n++ {
 		names = append(names, fmt.Sprintf("%s_%d", own, n))
 	}
 	return names
+}
+
+// variableNamed reports whether the secret has the name of a variable of a service.
+func (d *giver) variableNamed() bool {
+	return len(d.places) == 0 || slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Kind == service.Whole && x.Text.Name == d.name })
 }
 
 // fromFile is the file that the value stands in first, "" if it is in none.
