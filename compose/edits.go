@@ -29,9 +29,6 @@ func Edits(f *File, m []Migration, defs []NamedSecret, replace ...Replacement) (
 	if f.Err != nil {
 		return nil, f.Err
 	}
-	if err := f.placeFor(m, defs); err != nil {
-		return nil, err
-	}
 	draft := f.doc.Draft()
 	replaced, err := replacements(draft, f, replace)
 	if err != nil {
@@ -43,7 +40,9 @@ func Edits(f *File, m []Migration, defs []NamedSecret, replace ...Replacement) (
 		if err != nil {
 			return nil, err
 		}
-		mine = append(mine, left)
+		if len(left.RemoveArgs)+len(left.AddSecrets)+len(left.Unset)+len(left.Set)+len(left.Grant) > 0 {
+			mine = append(mine, left)
+		}
 	}
 	var added []NamedSecret
 	for _, def := range defs {
@@ -102,7 +101,7 @@ func migrate(draft *yamledit.Draft, m Migration, all []Migration) (Migration, er
 		return left, nil
 	}
 	if _, ok := draft.Doc().Root.Get("services"); !ok {
-		return m, draft.Uncertain(0, "a version 1 file has no place for secrets, put its services under a services key")
+		return m, draft.Uncertain(0, "version 1 file: only values that are there are changed in it, put its services under a services key")
 	}
 	// What is added comes first: it takes the style of what is around it, and keeps sections from becoming empty.
 	if err := grant(draft, m, all, &left); err != nil {

@@ -55,6 +55,7 @@ type Plan struct {
 
 	ws    *Workspace
 	masks *masks
+	first []*state // before any fix; nil where a file could not be read
 }
 
 // engine is what does not change during a run.
@@ -116,7 +117,7 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 	for _, s := range made.steps {
 		plan.Made = append(plan.Made, s.fix)
 	}
-	plan.ws = ws
+	plan.ws, plan.first = ws, first
 	plan.leftovers(first, fixed)
 	for i, p := range paths {
 		if first[i] != nil {

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 )
@@ -167,6 +169,20 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 		if !around(flow.Around) {
 			next.project.Compose = w.project.Compose
 		}
+	}
+	uses, changed := w.project.Uses, []string(nil)
+	for _, c := range fix.Changes {
+		if compose.HasUses(c.Path) {
+			changed = append(changed, c.Path)
+		}
+	}
+	if next.project.Uses = uses; changed != nil {
+		next.project.Uses = sync.OnceValue(func() []compose.Use {
+			kept := slices.DeleteFunc(slices.Clone(uses()), func(u compose.Use) bool { return slices.Contains(changed, u.Path) })
+			kept = append(kept, compose.Uses(next, changed)...)
+			slices.SortStableFunc(kept, func(a, b compose.Use) int { return strings.Compare(a.Path, b.Path) })
+			return kept
+		})
 	}
 	return next, nil
 }

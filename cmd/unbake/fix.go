@@ -145,6 +145,8 @@ type report struct {
 	root           string
 	stdout, stderr io.Writer
 	colour         bool
+	ws             *rewrite.Workspace
+	paths          []string // that were looked at
 }
 
 // plan reads the project around the arguments and plans its fixes.
@@ -206,7 +208,7 @@ func plan(cmd *cobra.Command, args []string, opts rewrite.Options, format string
 		return nil, err
 	}
 	p.Errors = append(p.Errors, bad...)
-	return &report{p, root, cmd.OutOrStdout(), stderr, tty(stderr) && os.Getenv("NO_COLOR") == ""}, nil
+	return &report{p, root, cmd.OutOrStdout(), stderr, tty(stderr) && os.Getenv("NO_COLOR") == "", ws, paths}, nil
 }
 
 // largest is the size of the largest file that is read: what is larger is none of ours.
