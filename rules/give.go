@@ -3,8 +3,10 @@ package rules
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
@@ -38,6 +40,7 @@ type giving struct {
 	files  []*compose.File // the project: all files that are merged with each other
 	needs  []need
 	places []service.Place // literals of the compose files that go
+	plain  bool            // no image's file form: the environment
 }
 
 // form is how a container gets a value.
@@ -61,6 +64,16 @@ type gift struct {
 	needs   []string                  // what a person must check or do
 	safety  rewrite.Safety            // Safe where no container starts in another way
 	said    []string                  // how each container gets it, for the title
+}
+
+// files reports whether a container is given a file that its image reads.
+func (g *gift) files() bool {
+	for _, f := range g.forms {
+		if f == byImageFile {
+			return true
+		}
+	}
+	return false
 }
 
 // give works out how the containers of one compose project get a value from now on. What
@@ -153,6 +166,9 @@ func (d *giver) decide() {
 	for _, ct := range d.all {
 		if len(ct.places) == 0 && !slices.ContainsFunc(ct.needs, func(n need) bool { return n.variable != "" }) {
 			ct.form = byMount
+			continue
+		}
+		if d.plain {
 			continue
 		}
 		if f, why := d.fileForm(ct); why == "" {
@@ -404,9 +420,24 @@ func (d *giver) compose(c *composition) (reason string) {
 				def.SecretDef = compose.SecretDef{File: relative(s.File.Dir, d.out.file)}
 			}
 			part.define(def)
+			d.version(s.File)
 		}
 	}
 	return ""
+}
+
+var versionLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^version:[ \t]*["']?(2[0-9.]*|3|3\.0)["']?[ \t\r]*(?:#.*)?$`)
+})
+
+// version tells of a file whose version says that it has no secrets: docker compose does not look at it.
+func (d *giver) version(f *compose.File) {
+	if m := versionLine().FindSubmatch(f.Src); m != nil {
+		why := "docker-compose 1.x takes no secrets in a file of version " + string(m[1]) + ": use docker compose"
+		if !slices.Contains(d.out.needs, why) {
+			d.out.needs = append(d.out.needs, why)
+		}
+	}
 }
 
 // grantOf fills in what a mount needs that is made of a variable: compose before 2.35 gave it to root alone.
@@ -415,7 +446,7 @@ func (d *giver) grantOf(ct *container, g compose.Grant) compose.Grant {
 		return g
 	}
 	if ct.file != nil && ct.file.mode != "" {
-		g.Mode, g.UID, g.GID = ct.file.mode, ct.file.uid, ct.file.gid
+		g.Mode, g.UID = ct.file.mode, ct.file.owner
 		return g
 	}
 	if ct.file == nil || !ct.file.root {

@@ -122,12 +122,7 @@ func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
 	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: inCompose(s)}
 	f.Start, f.End = labelOf(first)
 	for _, x := range s.Places {
-		name := x.Text.Name
-		if name == "" {
-			name = s.Name
-		}
-		text := x.Text.Value[x.Start:x.End]
-		f.Literals = append(f.Literals, rewrite.NewLiteral(name, s.Value.Reveal(), s.Class < detect.Ordinary, text, string(x.Service.File.Src[x.Text.Start:max(x.Text.Start, x.Text.End)])))
+		f.Literals = append(f.Literals, hiding(x, s))
 	}
 	if s.Class == detect.Placeholder {
 		f.Note = true
@@ -136,6 +131,28 @@ func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
 	}
 	f.Fix, f.Reason = moveOut(p, s, files)
 	p.Report(f)
+}
+
+// hiding is what must not be shown of a place: the value, and what is written for it behind the text before it.
+func hiding(x service.Place, s *service.Secret) rewrite.Literal {
+	text := x.Text.Value[x.Start:x.End]
+	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, text)
+	src := x.Service.File.Src
+	if x.Text.Start < 0 || x.Text.End > len(src) {
+		return l
+	}
+	for at := x.Text.Start; ; {
+		i := strings.Index(string(src[at:x.Text.End]), text)
+		if i < 0 {
+			return l
+		}
+		at += i
+		line := strings.LastIndexByte(string(src[:at]), '\n') + 1
+		if before := strings.TrimLeft(string(src[line:at]), " \t"); before != "" {
+			l = l.Behind(before, text)
+		}
+		at += len(text)
+	}
 }
 
 // inCompose says where the literal stands.
@@ -215,14 +232,22 @@ func moveOut(p *rewrite.Pass, s *service.Secret, files []*compose.File) (*rewrit
 			return nil, f.Path + " may hold it too and cannot be read"
 		}
 	}
-	var c composition
-	g, reason := give(p, giving{name: s.Name, value: s.Value, files: files, places: s.Places}, &c)
-	if reason != "" {
-		return nil, reason
-	}
-	composed, reason := c.changes()
-	if reason != "" {
-		return nil, reason
+	var composed []rewrite.Change
+	var reason string
+	asked := giving{name: s.Name, value: s.Value, files: files, places: s.Places}
+	var g *gift
+	for {
+		var c composition
+		if g, reason = give(p, asked, &c); reason != "" {
+			return nil, reason
+		}
+		if composed, reason = c.changes(); reason == "" {
+			break
+		}
+		if asked.plain || !g.files() {
+			return nil, reason
+		}
+		asked.plain = true // the file cannot be given the secret with certainty: a variable may still do
 	}
 	fix := &rewrite.Fix{Title: strings.Join(g.said, ", "), Safety: g.safety, Changes: append(g.changes, composed...)}
 	if why := linked(p.Workspace, fix.Changes); why != "" {
