@@ -29,6 +29,9 @@ func Edits(f *File, m []Migration, defs []NamedSecret, replace ...Replacement) (
 	if f.Err != nil {
 		return nil, f.Err
 	}
+	if err := f.placeFor(m, defs); err != nil {
+		return nil, err
+	}
 	draft := f.doc.Draft()
 	replaced, err := replacements(draft, f, replace)
 	if err != nil {

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Text is one scalar of a service that its container gets: the value of a variable, a word of a command, a label. A scalar that several
@@ -33,6 +34,12 @@ const (
 
 func (w Where) String() string {
 	return [...]string{"environment", "command", "entrypoint", "healthcheck", "labels"}[w]
+}
+
+// Sets reports whether the service has an entrypoint, a command or a health check of its own, or by what it extends: an empty one too, and one
+// that is taken away.
+func (s *Service) Sets(where Where) bool {
+	return s.own.keys[where.key()] || slices.ContainsFunc(s.Texts, func(t Text) bool { return t.Where == where })
 }
 
 // EnvFile is an entry of a service's env_file.

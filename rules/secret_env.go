@@ -20,9 +20,16 @@ such as npm, pip or bundler, and that tool reads it in the build), the fix takes
 instructions that read it. A literal moves to the secrets folder beside the Dockerfile or the compose file, which git
 and docker are told to ignore; the mount is required then. An ARG that feeds the ENV goes with it.
 
-Safe in a stage that is thrown away. Review where the final image loses the variable. Left alone, with the reason,
-where the running container may need it. An empty ENV is a contract with whoever runs the image: a note. So is a
-placeholder that only has to be there for the build.
+Where the running container needs it, the compose services that build the image, or run it by its name, get it back:
+as a file, where the image is known to take one for that variable (POSTGRES_PASSWORD_FILE); else through a shim, a
+script that sets the variable from a mounted file and then starts what the image started, with the same words, in
+front of the ENTRYPOINT or the CMD; else in their environment, with the value in .env. The shim is put in only where
+nothing can go wrong with it: the image has a /bin/sh, what it starts is known, no service starts something else, and
+no health check or docker exec reads the variable. Where no service runs the image, whoever does is told how.
+
+Safe in a stage that is thrown away. Review where the final image loses the variable. A weak default or a placeholder
+(root, changeme) leaves the image only where a service can be given it. An empty ENV is a contract with whoever runs
+the image: a note. So is a placeholder that only has to be there for the build.
 
 Standards: CIS Docker Benchmark 4.10, CWE-526, CWE-798.`,
 	Examples: []rewrite.Example{
@@ -50,8 +57,65 @@ tok-c4n4ry-EXAMPLE-7Qm2x
 			After:  "# syntax=docker/dockerfile:1\nFROM ruby:3 AS build\nRUN --mount=type=secret,id=GEMS_TOKEN,env=BUNDLE_GEMS__EXAMPLE__COM bundle install\nFROM ruby:3\nCOPY --from=build /gems /gems\n",
 		},
 		{
-			Name:   "the container needs it: left alone",
-			Before: "FROM node:20\nENV STRIPE_SECRET_KEY=c4n4ry-EXAMPLE-0123456789abcdef\nCOPY . .\nCMD [\"node\", \"server.js\"]\n",
+			Name:   "the container needs it: a shim gives it to the program",
+			Before: "-- Dockerfile --\nFROM node:20\nENV STRIPE_SECRET_KEY=c4n4ry-EXAMPLE-0123456789abcdef\nCOPY . .\nCMD [\"node\", \"server.js\"]\n-- compose.yaml --\nservices:\n  shop:\n    build: .\n",
+			After: `-- .dockerignore --
+/secrets/
+-- .gitignore --
+/secrets/
+-- Dockerfile --
+# syntax=docker/dockerfile:1
+FROM node:20
+COPY . .
+COPY --chmod=0755 <<'EOF' /usr/local/bin/with-secrets
+#!/bin/sh
+# The program's secrets, from the files that the container is given. A variable that is set is kept.
+set -e
+if [ -z "${STRIPE_SECRET_KEY+x}" ] && [ -e /run/secrets/STRIPE_SECRET_KEY ]; then
+  STRIPE_SECRET_KEY=$(cat /run/secrets/STRIPE_SECRET_KEY)
+  export STRIPE_SECRET_KEY
+fi
+exec "$@"
+EOF
+CMD ["/usr/local/bin/with-secrets", "node", "server.js"]
+-- compose.yaml --
+services:
+  shop:
+    build: .
+    secrets:
+      - STRIPE_SECRET_KEY
+
+secrets:
+  STRIPE_SECRET_KEY:
+    file: ./secrets/STRIPE_SECRET_KEY
+-- secrets/STRIPE_SECRET_KEY --
+c4n4ry-EXAMPLE-0123456789abcdef
+`,
+		},
+		{
+			Name:   "the image takes a file",
+			Before: "-- Dockerfile --\nFROM postgres:16\nENV POSTGRES_PASSWORD=pw-c4n4ry-EXAMPLE-7Qm2x\n-- compose.yaml --\nservices:\n  db:\n    build: .\n",
+			After: `-- .dockerignore --
+/secrets/
+-- .gitignore --
+/secrets/
+-- Dockerfile --
+FROM postgres:16
+-- compose.yaml --
+services:
+  db:
+    build: .
+    secrets:
+      - POSTGRES_PASSWORD
+    environment:
+      POSTGRES_PASSWORD_FILE: /run/secrets/POSTGRES_PASSWORD
+
+secrets:
+  POSTGRES_PASSWORD:
+    file: ./secrets/POSTGRES_PASSWORD
+-- secrets/POSTGRES_PASSWORD --
+pw-c4n4ry-EXAMPLE-7Qm2x
+`,
 		},
 	},
 	Run: func(p *rewrite.Pass) {
@@ -74,7 +138,7 @@ tok-c4n4ry-EXAMPLE-7Qm2x
 						where = ", in a stage that is thrown away"
 					}
 					note(p, s, s.Name+" has a "+what+" for the build"+where)
-				case !s.InConfig && s.Exposure == flow.Build:
+				case !s.InConfig && s.Exposure == flow.Build, moved(p, s):
 					report(p, s, setByEnv(s))
 				default:
 					f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: s.Name + " has a " + what + " in the image's configuration",

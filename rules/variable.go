@@ -82,27 +82,53 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	fix := &rewrite.Fix{}
 	var changes []rewrite.Change
 	file := ""
-	if s.Value.Known() && s.Value.Reveal() != "" && (s.Given || s.Verdict == detect.Exposed) {
-		pl, reason := placeFor(p, s)
+	var run *running
+	var c composition
+	moves := s.Value.Known() && s.Value.Reveal() != "" && (s.Given || s.Verdict == detect.Exposed)
+	if s.Exposure == flow.RunTime {
+		var reason string
+		if run, reason = runTime(p, s); reason != "" {
+			return nil, reason
+		}
+		moves = moves || moved(p, s)
+	}
+	if moves {
+		var pl place
+		var reason string
+		if run != nil {
+			pl, reason = run.serve(&c)
+		}
+		if reason == "" && (pl.file == "" && len(s.Readers) > 0 || pl.id == "") {
+			var own place
+			own, reason = placeFor(p, s)
+			pl = place{own.id, own.file, append(pl.changes, own.changes...)}
+		}
 		if reason != "" {
 			return nil, reason
 		}
 		m.id, file = pl.id, pl.file
 		changes = append(changes, pl.changes...)
 		m.required = !s.Given
-		fix.Rotate = []string{s.Name}
-		if len(s.Readers) == 0 && len(pl.changes) > 0 {
+		if s.Verdict == detect.Exposed || s.Given {
+			fix.Rotate = []string{s.Name}
+		}
+		if run == nil && len(s.Readers) == 0 && len(pl.changes) > 0 {
 			m.needs = append(m.needs, "nothing in this build needs "+file+": it keeps the value that stood here until you have rotated it, then delete it")
 		}
 		if s.Verdict == detect.Exposed {
 			m.intent.Values = append(m.intent.Values, proof.NewValue(s.Value.Reveal()))
 		}
+	} else if run != nil {
+		run.pass(&c)
 	}
 	id := m.id
 	if !slices.ContainsFunc(s.Readers, func(r flow.Reader) bool { return !r.In.OnBuild }) {
 		id = "" // nobody needs it, or nobody in this build
 	}
-	composed, reason := composeChanges(p, s, names(s), id, file, m.required)
+	if reason := composeBuilds(p, s, names(s), id, file, m.required, &c); reason != "" {
+		return nil, reason
+	}
+	composed, reason := c.changes()
 	if reason != "" {
 		return nil, reason
 	}
@@ -123,6 +149,12 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason := m.remove(); reason != "" {
 		return nil, reason
 	}
+	if run != nil {
+		m.start(run.shim)
+		m.safety = min(m.safety, rewrite.Review) // the container's start changes
+		run.tell(file)
+		m.needs = append(m.needs, run.needs...)
+	}
 	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(m.edits)})
 	if why := linked(p.Workspace, changes); why != "" {
 		return nil, why
@@ -132,7 +164,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	}
 	fix.Changes = changes
 	fix.Intents = m.intent.list()
-	fix.Title = m.title()
+	fix.Title = m.title(run)
 	fix.Safety = m.review()
 	fix.Needs = strings.Join(m.needs, "; ")
 	if id != "" {
@@ -183,9 +215,6 @@ func (m *move) refuse() string {
 	if len(s.Doubts) > 0 {
 		return because(s.Doubts[0])
 	}
-	if s.Exposure == flow.RunTime {
-		return "the running container may need it too: give it to the container first (environment, or a secret of the service), then take it out of the image"
-	}
 	if len(s.Uses) > 0 {
 		u := s.Uses[0]
 		return fmt.Sprintf("line %d: %s, which no mount can serve", u.In.Line, u.What)
@@ -196,7 +225,7 @@ func (m *move) refuse() string {
 			return fmt.Sprintf("line %d: %s, where a mount does not help", w.In.Line, w.What)
 		}
 	}
-	if why := unreadable(m.p, names(s), s.Value.Known() && !s.Given && s.Verdict == detect.Exposed); why != "" {
+	if why := unreadable(m.p, names(s), s.Value.Known() && !s.Given && (s.Verdict == detect.Exposed || moved(m.p, s))); why != "" {
 		return why
 	}
 	if len(s.Callers) > 0 {
@@ -214,7 +243,25 @@ func (m *move) refuse() string {
 			return "its value is not UTF-8"
 		}
 	}
+	if moved(m.p, s) {
+		return ""
+	}
 	return m.sentinel()
+}
+
+// start puts what a container starts with behind the shim, if there is one.
+func (m *move) start(s *shim) {
+	if s == nil {
+		return
+	}
+	m.edits = append(m.edits, s.edits...)
+	m.intent.Pieces, m.intent.Shims = s.pieces, s.shims
+	if !slices.ContainsFunc(s.pieces, func(x proof.Piece) bool { return x.Name == "copy" }) {
+		return
+	}
+	if syntax, _ := hereDocuments(m.p.File); len(m.s.Readers) == 0 {
+		m.edits = append(m.edits, syntax...) // a reader's mount asks for no less
+	}
 }
 
 func because(d flow.Doubt) string {
@@ -360,9 +407,12 @@ func (m *move) remove() string {
 	return m.substitute()
 }
 
-func (m *move) title() string {
+func (m *move) title(run *running) string {
 	s := m.s
-	if len(s.Readers) == 0 {
+	switch {
+	case run != nil && len(s.Readers) == 0:
+		return run.title()
+	case len(s.Readers) == 0:
 		return "remove " + s.Name
 	}
 	if len(s.Written) > 0 {
@@ -372,11 +422,15 @@ func (m *move) title() string {
 	for _, r := range s.Readers {
 		lines = append(lines, fmt.Sprint(r.In.Line))
 	}
-	run := "RUN in line "
+	word := "RUN in line "
 	if len(lines) > 1 {
-		run = "RUNs in lines "
+		word = "RUNs in lines "
 	}
-	return "mount " + s.Name + " as a secret on the " + run + strings.Join(lines, ", ")
+	where := "as a secret on the " + word + strings.Join(lines, ", ")
+	if run != nil {
+		return run.title() + "; mount it " + where
+	}
+	return "mount " + s.Name + " " + where
 }
 
 // review lowers the safety for each thing that a person should look at, and says what.
@@ -428,7 +482,7 @@ func (m *move) review() rewrite.Safety {
 		}
 	}
 	for _, o := range s.Origins {
-		if o.Kind == flow.Env && o.In.Stage != nil && slices.Contains(m.p.File.Final().Lineage(), o.In.Stage) {
+		if s.Exposure == flow.Build && o.Kind == flow.Env && o.In.Stage != nil && slices.Contains(m.p.File.Final().Lineage(), o.In.Stage) {
 			lower("the running container no longer has %s", o.Pair.Name)
 		}
 	}

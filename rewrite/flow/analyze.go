@@ -374,11 +374,15 @@ func (a *analysis) exposure(s *Secret, g *group) {
 				continue
 			}
 			s.InConfig = true
+			if !slices.Contains(s.Images, st) {
+				s.Images = append(s.Images, st)
+			}
 			if !buildOnly || a.startMentions(st, g) || a.startAsks(st, g) {
 				s.Exposure = RunTime
 			}
 		}
 	}
+	slices.SortFunc(s.Images, func(x, y *dockerfile.Stage) int { return x.Index - y.Index })
 }
 
 // onlyForBuild reports whether a variable's name belongs to build tools, and one of them

@@ -32,11 +32,12 @@ type Secret struct {
 	Verdict  detect.Verdict
 	Copied   *Copied // for a copied file
 
-	Builders []*compose.Service // services that build the file
-	Callers  []Caller           // other callers that pass the value
-	Doubts   []Doubt            // what stands in the way of any certain edit
-	InImage  bool               // an origin stands in a stage that is built for itself, or that such a one is made from
-	InConfig bool               // an ENV of such a stage sets it
+	Builders []*compose.Service  // services that build the file
+	Callers  []Caller            // other callers that pass the value
+	Doubts   []Doubt             // what stands in the way of any certain edit
+	InImage  bool                // an origin stands in a stage that is built for itself, or that such a one is made from
+	InConfig bool                // an ENV of such a stage sets it
+	Images   []*dockerfile.Stage // those stages, in the order of the file
 
 	a *analysis
 }

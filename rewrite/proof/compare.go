@@ -59,7 +59,8 @@ func (c *comparison) stage(i int, before, after []*dockerfile.Instruction) error
 	}
 	// The same instructions in the same order, less what goes.
 	left := slices.DeleteFunc(slices.Clone(before), func(in *dockerfile.Instruction) bool { return c.entries[in.Index].gone })
-	same := slices.EqualFunc(left, after, func(a, b *dockerfile.Instruction) bool { return c.entryOf[b] == c.entries[a.Index] })
+	known := slices.DeleteFunc(slices.Clone(after), func(in *dockerfile.Instruction) bool { return c.entryOf[in].comes })
+	same := slices.EqualFunc(left, known, func(a, b *dockerfile.Instruction) bool { return c.entryOf[b] == c.entries[a.Index] })
 	if !same {
 		return &Error{line, "the stage would build on another one"}
 	}
@@ -71,10 +72,23 @@ func (c *comparison) stage(i int, before, after []*dockerfile.Instruction) error
 	if !c.sameInput(old, now, oldBase, nowBase) {
 		return &Error{line, "the stage would begin with another image"}
 	}
+	// What comes, up to the next step that was there: files that are put into the image.
+	arrived := func() error {
+		for len(nowSteps) > 0 && c.entryOf[nowSteps[0].in].comes {
+			if err := c.entryOf[nowSteps[0].in].piece.puts(line, now, nowSteps[0].op); err != nil {
+				return err
+			}
+			nowSteps = nowSteps[1:]
+		}
+		return nil
+	}
 	for _, s := range oldSteps {
 		e := c.entries[s.in.Index]
 		if e.gone {
 			continue
+		}
+		if err := arrived(); err != nil {
+			return err
 		}
 		if len(nowSteps) == 0 || c.entryOf[nowSteps[0].in] != e {
 			return &Error{s.in.Line, strings.ToUpper(e.name) + " would do nothing any more"}
@@ -84,10 +98,13 @@ func (c *comparison) stage(i int, before, after []*dockerfile.Instruction) error
 		}
 		nowSteps = nowSteps[1:]
 	}
+	if err := arrived(); err != nil {
+		return err
+	}
 	if len(nowSteps) > 0 {
 		return &Error{line, "the stage would do more than it did"}
 	}
-	return c.image(old, now, before, after, oldSteps)
+	return c.image(i, old, now, before, after, oldSteps)
 }
 
 // step compares one op with the one in its place.
@@ -95,6 +112,9 @@ func (c *comparison) step(e *entry, old, now *stage, a, b step, sequence []*dock
 	fail := func(format string, args ...any) error { return &Error{e.Line, fmt.Sprintf(format, args...)} }
 	if e.folder != "" {
 		return e.makesFolder(b.op)
+	}
+	if e.piece != nil {
+		return e.piece.puts(e.Line, now, b.op)
 	}
 	if !a.op.Platform.EqualVT(b.op.Platform) {
 		return fail("the platform would be another one")

@@ -40,6 +40,11 @@ var platform = ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 // can change, so that a change is seen.
 type stub struct{}
 
+var (
+	stubEntrypoint = []string{"base-entrypoint"}
+	stubCmd        = []string{"base-cmd"}
+)
+
 const stubConfig = `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},
 "config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["base-cmd"],"Entrypoint":["base-entrypoint"],"WorkingDir":"/base","Labels":{"base":"1"},"ExposedPorts":{"1/tcp":{}},"Volumes":{"/base-volume":{}},"StopSignal":"SIGUSR1"}}`
 

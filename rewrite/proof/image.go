@@ -13,7 +13,7 @@ import (
 )
 
 // image compares the configurations of a stage's image, field by field, and its history.
-func (c *comparison) image(old, now *stage, before, after []*dockerfile.Instruction, steps []step) error {
+func (c *comparison) image(i int, old, now *stage, before, after []*dockerfile.Instruction, steps []step) error {
 	line := old.From.Line
 	if what := environment(old.image.Config.Env, now.image.Config.Env, c.fates(before, nil, false)); what != "" {
 		return &Error{line, "in the environment of the image, " + what}
@@ -25,6 +25,13 @@ func (c *comparison) image(old, now *stage, before, after []*dockerfile.Instruct
 	a.History, b.History = nil, nil
 	a.Config.Env, b.Config.Env = nil, nil
 	a.Config.OnBuild, b.Config.OnBuild = nil, nil
+	if err := c.starts(i, old, now); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(after, func(in *dockerfile.Instruction) bool { return c.entryOf[in].comes && in.Name == "cmd" }) {
+		a.Config.ArgsEscaped = b.Config.ArgsEscaped //nolint:staticcheck // every CMD of a file sets it, and only Windows looks at it
+	}
+	a.Config.Entrypoint, a.Config.Cmd, b.Config.Entrypoint, b.Config.Cmd = nil, nil, nil, nil
 	x, y := reflect.ValueOf(a.Config), reflect.ValueOf(b.Config)
 	for _, field := range reflect.VisibleFields(x.Type()) {
 		if !field.Anonymous && !reflect.DeepEqual(x.FieldByIndex(field.Index).Interface(), y.FieldByIndex(field.Index).Interface()) {
@@ -74,23 +81,37 @@ func (c *comparison) history(old, now *stage, before, after []*dockerfile.Instru
 		}
 	}
 	next := 0
+	arrived := func() error {
+		for next < len(after) && c.entryOf[after[next]].comes {
+			if err := c.entryOf[after[next]].piece.says(after[next].Line, b[next]); err != nil {
+				return err
+			}
+			next++
+		}
+		return nil
+	}
 	for i, in := range before {
 		e := c.entries[in.Index]
 		if e.gone {
 			continue
+		}
+		if err := arrived(); err != nil {
+			return err
 		}
 		if err := c.historyEntry(e, before[:i], ops[i], a[i], b[next]); err != nil {
 			return err
 		}
 		next++
 	}
-	return nil
+	return arrived()
 }
 
 func (c *comparison) historyEntry(e *entry, before []*dockerfile.Instruction, op *pb.Op, a, b ocispecs.History) error {
 	different := &Error{e.Line, "the history of the image would say something else"}
 	want := a.CreatedBy
 	switch {
+	case e.piece != nil:
+		return e.piece.says(e.Line, b)
 	case e.folder != "":
 		if !strings.HasPrefix(b.CreatedBy, "RUN ") {
 			return different

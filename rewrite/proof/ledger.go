@@ -15,6 +15,7 @@ type ledger struct {
 	entries []*entry // of the old file, by index
 	left    []*entry // those that are not gone, in order: what the next step's indices name
 	secrets map[string]bool
+	shims   map[int]Shim // by stage
 	values  []string
 }
 
@@ -30,11 +31,13 @@ type entry struct {
 	unmounts  []Mount // that go
 	passes    [][]Edit
 	folder    string // the command that makes it
+	piece     *Piece // what it becomes
+	comes     bool   // it is not in the old file
 	now       *dockerfile.Instruction
 }
 
 func newLedger(f *dockerfile.File) *ledger {
-	l := &ledger{file: f, secrets: map[string]bool{}}
+	l := &ledger{file: f, secrets: map[string]bool{}, shims: map[int]Shim{}}
 	for _, in := range f.Instructions {
 		e := &entry{Instruction: in, name: in.Name}
 		l.entries = append(l.entries, e)
@@ -95,7 +98,7 @@ func (l *ledger) add(step Intent) error {
 	for _, i := range step.Gone {
 		at(i).gone = true
 	}
-	l.left = slices.DeleteFunc(slices.Clone(l.left), func(e *entry) bool { return e.gone })
+	l.left = slices.DeleteFunc(l.become(step, at), func(e *entry) bool { return e.gone })
 	for _, name := range step.Secrets {
 		l.secrets[name] = true
 	}
@@ -130,7 +133,7 @@ func (l *ledger) matches(now *dockerfile.File) error {
 
 // changed reports whether the instruction stays and is another one.
 func (e *entry) changed() bool {
-	return len(e.mounts)+len(e.unmounts)+len(e.passes)+len(e.variables)+len(e.copies) > 0 || e.folder != "" || e.address
+	return len(e.mounts)+len(e.unmounts)+len(e.passes)+len(e.variables)+len(e.copies) > 0 || e.folder != "" || e.address || e.piece != nil
 }
 
 // command returns a command's text after all passes. Where it stands on the line of its

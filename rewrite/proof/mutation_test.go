@@ -277,6 +277,76 @@ ONBUILD RUN npm ci
 			{"a trigger gone", "ONBUILD ENV A=1 B=2\n", "", "in the place of"},
 		},
 	},
+	"shim": {
+		tree: `FROM node:22-alpine
+ENV STRIPE_KEY=sk-c4n4ry-EXAMPLE-7Qm2x PORT=8080
+WORKDIR /app
+COPY server.js .
+HEALTHCHECK CMD wget -q -O /dev/null http://localhost:8080/
+USER node
+EXPOSE 8080
+CMD ["node", "server.js"]
+`,
+		mutations: []mutation{
+			{"no exec", `exec "$@"`, `"$@"`, "another text"},
+			{"the words joined", `exec "$@"`, `exec $@`, "another text"},
+			{"it overrides what is set", `[ -z "${STRIPE_KEY+x}" ] && `, "", "another text"},
+			{"not exported", "  export STRIPE_KEY\n", "", "another text"},
+			{"the value in it", "$(cat /run/secrets/STRIPE_KEY)", "sk-c4n4ry-EXAMPLE-7Qm2x", "another text"},
+			{"another shell", "#!/bin/sh", "#!/bin/bash", "another text"},
+			{"expanded by the builder", "<<'EOF'", "<<EOF", "another text"},
+			{"not executable", "--chmod=0755 ", "", "another mode"},
+			{"for all to write", "--chmod=0755", "--chmod=0777", "another mode"},
+			{"another owner", "COPY --chmod", "COPY --chown=1000:1000 --chmod", "owner"},
+			{"in another place", "<<'EOF' /usr/local/bin/with-secrets", "<<'EOF' /usr/bin/with-secrets", "another place"},
+			{"with another file", "<<'EOF' /usr", "server.js <<'EOF' /usr", ""},
+			{"by ADD", "COPY --chmod", "ADD --chmod", "in the place of"},
+			{"linked, which means nothing beside a mode", "COPY --chmod", "COPY --link --chmod", accepted},
+			{"as the user", "USER node\n", "", "in the place of"},
+			{"not before the program", `"/usr/local/bin/with-secrets", "node"`, `"node"`, "Cmd"},
+			{"behind the program", `"/usr/local/bin/with-secrets", "node"`, `"node", "/usr/local/bin/with-secrets"`, "Cmd"},
+			{"as a text", `CMD ["/usr/local/bin/with-secrets", "node", "server.js"]`, `CMD /usr/local/bin/with-secrets node server.js`, "Cmd"},
+			{"an argument lost", `, "server.js"]`, `]`, "Cmd"},
+			{"the CMD lost", "CMD [\"/usr/local/bin/with-secrets\", \"node\", \"server.js\"]\n", "", "CMD would be gone"},
+			{"as the ENTRYPOINT", `CMD ["/usr`, `ENTRYPOINT ["/usr`, "in the place of"},
+			{"an ENTRYPOINT besides", `CMD ["/usr`, "ENTRYPOINT []\nCMD [\"/usr", "in the place of"},
+			{"the variable left, empty", "ENV PORT", "ENV STRIPE_KEY= PORT", "STRIPE_KEY"},
+			{"another variable gone", "ENV PORT=8080\n", "", "in the place of"},
+			{"another health check", "wget -q -O", "with-secrets wget -q -O", "Healthcheck"},
+			{"a comment", "CMD [", "# start\nCMD [", accepted},
+		},
+	},
+	"shim of a base": {
+		tree: `FROM nginx:1.27
+ENV SHOP_API_TOKEN=tok-c4n4ry-EXAMPLE-7Qm2x
+COPY shop.conf.template /etc/nginx/templates/
+`,
+		mutations: []mutation{
+			{"the CMD lost", "CMD [\"nginx\", \"-g\", \"daemon off;\"]\n", "", "CMD would be gone"},
+			{"another CMD", `"daemon off;"`, `"daemon on;"`, "Cmd"},
+			{"the ENTRYPOINT lost", "ENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/docker-entrypoint.sh\"]\n", "", "in the place of"},
+			{"the base's entrypoint lost", `, "/docker-entrypoint.sh"`, "", "Entrypoint"},
+			{"another entrypoint", "/docker-entrypoint.sh", "/entrypoint.sh", "Entrypoint"},
+			{"the CMD first", "ENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/docker-entrypoint.sh\"]\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n", "CMD [\"nginx\", \"-g\", \"daemon off;\"]\nENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/docker-entrypoint.sh\"]\n", "in the place of"},
+		},
+	},
+	"shim of a parent": {
+		tree: `FROM company/base:7 AS base
+RUN useradd shop
+ENTRYPOINT ["/app/shop"]
+CMD ["serve"]
+FROM base AS tools
+COPY tools /tools
+FROM base
+ENV STRIPE_KEY=sk-c4n4ry-EXAMPLE-7Qm2x
+COPY . /app
+`,
+		mutations: []mutation{
+			{"the CMD lost", "\nCMD [\"serve\"]\n\x00", "\n", "CMD would be gone"},
+			{"in the parent too", "ENTRYPOINT [\"/app/shop\"]", "ENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/app/shop\"]", "Entrypoint"},
+			{"in the other stage", "COPY tools /tools\n", "COPY tools /tools\nENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/app/shop\"]\n", "in the place of"},
+		},
+	},
 	"address": {
 		tree: `FROM alpine
 ADD https://shop:pw-c4n4ry-EXAMPLE-7Qm2x@files.example.com/data /data
@@ -317,7 +387,8 @@ func TestWrongFixes(t *testing.T) {
 			}
 			for _, m := range c.mutations {
 				t.Run(m.name, func(t *testing.T) {
-					after := strings.Replace(f.after, m.from, m.to, 1)
+					after := strings.Replace(f.after+"\x00", m.from, m.to, 1) // \x00: the end
+					after = strings.TrimSuffix(after, "\x00")
 					if after == f.after {
 						t.Fatalf("%q is not there:\n%s", m.from, f.after)
 					}
@@ -340,5 +411,43 @@ func TestWrongFixes(t *testing.T) {
 	}
 	if n < 30 {
 		t.Errorf("%d mutations", n)
+	}
+}
+
+// TestMeantWrong has fixes that do what they mean, and mean something wrong.
+func TestMeantWrong(t *testing.T) {
+	f := fix(t, map[string]string{"Dockerfile": wrong["shim of a base"].tree})
+	if f == nil || len(f.meant) != 1 || len(f.meant[0].Shims) != 1 || len(f.meant[0].Pieces) != 3 {
+		t.Fatalf("%+v", f)
+	}
+	pieces, shims := f.meant[0].Pieces, f.meant[0].Shims
+	const entrypoint, cmd = "ENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/docker-entrypoint.sh\"]\n", "CMD [\"nginx\", \"-g\", \"daemon off;\"]\n"
+	for _, c := range []struct {
+		name, from, to, want string
+		change               func(*proof.Intent)
+	}{
+		{"the CMD that a new ENTRYPOINT takes away is not said again", cmd, "", "Cmd", func(x *proof.Intent) { x.Pieces = pieces[:2] }},
+		{"nothing is meant to go through the shim", "", "", "Entrypoint", func(x *proof.Intent) { x.Shims = nil }},
+		{"another stage is", "", "", "Entrypoint", func(x *proof.Intent) { x.Shims = []proof.Shim{{Stage: 1, Path: shims[0].Path, Base: shims[0].Base}} }},
+		{"another file is", "", "", "Entrypoint", func(x *proof.Intent) { x.Shims = []proof.Shim{{Path: "/bin/with", Base: shims[0].Base}} }},
+		{"the base starts something else", "", "", "Entrypoint", func(x *proof.Intent) {
+			x.Shims = []proof.Shim{{Path: shims[0].Path, Base: &proof.Started{Entrypoint: []string{"/entrypoint.sh"}, Cmd: shims[0].Base.Cmd}}}
+		}},
+		{"what the base starts is not said", "", "", "Entrypoint", func(x *proof.Intent) { x.Shims = []proof.Shim{{Path: shims[0].Path}} }},
+		{"ENTRYPOINT alone, with the words of CMD", entrypoint + cmd, "ENTRYPOINT [\"/usr/local/bin/with-secrets\", \"/docker-entrypoint.sh\", \"nginx\", \"-g\", \"daemon off;\"]\n", "Entrypoint", func(x *proof.Intent) {
+			all := pieces[1]
+			all.Words = append(append([]string{}, all.Words...), pieces[2].Words...)
+			x.Pieces = []proof.Piece{pieces[0], all}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := *f
+			g.meant = []proof.Intent{f.meant[0]}
+			c.change(&g.meant[0])
+			err := g.check(t, strings.Replace(f.after, c.from, c.to, 1))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
 	}
 }

@@ -26,6 +26,8 @@ type Intent struct {
 	Unmounts  []Mounting // secret mounts that go
 	Commands  []Command  // what changes in the text of a RUN
 	Folders   []Folder   // a COPY that becomes the RUN that makes its folder
+	Pieces    []Piece    // of what a container starts with: instructions that come, or become others
+	Shims     []Shim     // stages whose container starts its program through a file of these
 	Secrets   []string   // build arguments and variables that no instruction may hold any more
 	Values    []Value    // literals that must be in no instruction any more
 }
