@@ -194,8 +194,20 @@ func (d *giver) inDotenv() bool {
 	})
 }
 
-// base is the file that the project is known by.
-func (d *giver) base() *compose.File { return d.files[0] }
+// base is the file that the project is known by: the first of those that the value stands in, or the first of all.
+func (d *giver) base() *compose.File {
+	for _, f := range d.files {
+		if d.in(f) && compose.IsComposeFile(path.Base(f.Path)) {
+			return f
+		}
+	}
+	for _, f := range d.files {
+		if d.in(f) {
+			return f
+		}
+	}
+	return d.files[0]
+}
 
 // place finds a name that is free, and the place of the value under it.
 func (d *giver) place() (reason string) {

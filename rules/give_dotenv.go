@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
@@ -21,12 +23,21 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	ws := d.p.Workspace
 	file := d.base().EnvPath()
 	for _, f := range d.files {
-		if f.EnvPath() != file || file == "" {
+		own := f.EnvPath()
+		if own == file && file != "" {
+			continue
+		}
+		if d.in(f) || file == "" {
 			why := f.EnvReason()
 			if why == "" {
 				why = "its variables come from another .env than those of " + d.base().Path
 			}
 			return change, false, f.Path + ": " + why
+		}
+		// The variables of a project come before those of what it includes.
+		src, err := ws.ReadFile(own)
+		if entries, bad := compose.ParseDotenv(own, src); err == nil && (bad != nil || slices.ContainsFunc(entries, func(e compose.DotenvEntry) bool { return e.Name == name && e.Value != d.value.Reveal() })) {
+			return change, true, own + " has " + name + " for something else"
 		}
 	}
 	if ws.Tracked(file) {
@@ -35,8 +46,8 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	if ws.Link(file) {
 		return change, false, file + " is a symbolic link, which nothing is written through"
 	}
-	if why := d.named(name, file); why != "" {
-		return change, true, why
+	if taken, why := d.named(name, file); why != "" {
+		return change, taken, why
 	}
 	src, err := ws.ReadFile(file)
 	fresh := err != nil
@@ -70,18 +81,31 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	return change, false, ""
 }
 
+// in reports whether the value stands in a file, or is to be given to a service of it.
+func (d *giver) in(f *compose.File) bool {
+	return slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Service.File == f }) || slices.ContainsFunc(d.needs, func(n need) bool { return n.service.File == f })
+}
+
 // named says who else would get the value under the name: what is interpolated from the same .env, and the services that have the .env as an
 // env_file.
-func (d *giver) named(name, file string) (why string) {
+func (d *giver) named(name, file string) (taken bool, why string) {
 	for _, f := range d.p.Workspace.Project().Compose() {
 		if f.Err != nil {
 			continue
 		}
 		if f.EnvPath() == file && d.uses(f, name) {
 			if slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Default == name }) {
-				return f.Path + " takes " + name + " without this default too: it would get a value there that it does not have now"
+				return true, f.Path + " takes " + name + " without this default too: it would get a value there that it does not have now"
 			}
-			return f.Path + " takes " + name + " from the environment for something else"
+			return true, f.Path + " takes " + name + " from the environment for something else"
+		}
+		for _, id := range slices.Sorted(maps.Keys(f.Secrets)) {
+			if def := f.Secrets[id]; def.File != "" && path.Join(f.Dir, def.File) == file {
+				return false, f.Path + " has all of " + file + " as the secret " + id + ", and whoever has that would get it too"
+			}
+		}
+		if m := mountsDotenv().FindIndex(f.Src); m != nil && path.Dir(f.Path) == path.Dir(file) {
+			return false, at(f.Path, 1+strings.Count(string(f.Src[:m[1]]), "\n")) + " mounts .env into a container, which would get it too"
 		}
 		for _, s := range f.Services {
 			if !slices.ContainsFunc(s.EnvFiles, func(e compose.EnvFile) bool { return e.Path == file }) {
@@ -92,12 +116,16 @@ func (d *giver) named(name, file string) (why string) {
 				has = false
 			}
 			if !has {
-				return "the service " + s.Name + " of " + f.Path + " has all of " + file + " in its environment, and would get it too"
+				return true, "the service " + s.Name + " of " + f.Path + " has all of " + file + " in its environment, and would get it too"
 			}
 		}
 	}
-	return ""
+	return false, ""
 }
+
+var mountsDotenv = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:["'\s]|source:[ \t]*)(?:\./|\$\{?PWD\}?/)?\.env(?::/|["']?[ \t\r]*\n[ \t]*target:)`)
+})
 
 // uses reports whether a file takes a variable from the environment, but for the defaults that are the secret itself.
 func (d *giver) uses(f *compose.File, name string) bool {

@@ -127,8 +127,17 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 	return f, d.health(ct, f, scripts, start)
 }
 
-// shared reports whether a service outside of the container has the same text.
+// shared reports whether a service outside of the container has the same text: through an anchor, or by extending this one.
 func (d *giver) shared(x service.Place, ct *container) bool {
+	for _, f := range d.files {
+		for _, s := range f.Services {
+			if f != x.Service.File && slices.ContainsFunc(s.Texts, func(t compose.Text) bool {
+				return t.Start < 0 && t.Inherited == "extends" && t.Where == x.Text.Where && t.Name == x.Text.Name && t.Value == x.Text.Value
+			}) {
+				return true
+			}
+		}
+	}
 	for _, s := range x.Service.File.Services {
 		if s.Name != ct.name && slices.ContainsFunc(s.Texts, func(t compose.Text) bool { return t.Start == x.Text.Start && t.Start >= 0 }) {
 			return true

@@ -97,7 +97,7 @@ services:
 			if p.Enough() {
 				return
 			}
-			if s.Places[0].Service.File == p.Compose {
+			if owner(s, files) == p.Compose {
 				reportCompose(p, s, files)
 			}
 		}
@@ -117,10 +117,30 @@ func projectOf(p *rewrite.Pass) []*compose.File {
 	return []*compose.File{p.Compose}
 }
 
+// owner is the file that a secret is reported of: the first that holds it and is looked at by itself, or the first of the project that is.
+func owner(s *service.Secret, files []*compose.File) *compose.File {
+	for _, x := range s.Places {
+		if compose.IsComposeFile(path.Base(x.Service.File.Path)) {
+			return x.Service.File
+		}
+	}
+	for _, f := range files {
+		if compose.IsComposeFile(path.Base(f.Path)) {
+			return f
+		}
+	}
+	return files[0]
+}
+
 func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
-	first := s.Places[0]
-	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: inCompose(s)}
-	f.Start, f.End = labelOf(first)
+	first := s.Places[max(0, slices.IndexFunc(s.Places, func(x service.Place) bool { return x.Service.File == p.Compose }))]
+	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: inCompose(s, first)}
+	if first.Service.File == p.Compose {
+		f.Start, f.End = labelOf(first)
+	} else {
+		f.Start = bringsIn(p.Compose, first)
+		f.End = f.Start
+	}
 	for _, x := range s.Places {
 		f.Literals = append(f.Literals, hiding(x, s))
 	}
@@ -131,6 +151,23 @@ func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
 	}
 	f.Fix, f.Reason = moveOut(p, s, files)
 	p.Report(f)
+}
+
+// bringsIn is where a file brings a text in that stands in another: an extends, or its beginning.
+func bringsIn(f *compose.File, x service.Place) int {
+	for _, s := range f.Services {
+		for _, t := range s.Texts {
+			if t.Start >= 0 || t.Where != x.Text.Where || t.Name != x.Text.Name || t.Line < 1 {
+				continue
+			}
+			at := 0
+			for n := 1; n < t.Line; n++ {
+				at += strings.IndexByte(string(f.Src[at:]), '\n') + 1
+			}
+			return min(at+max(t.Col-1, 0), len(f.Src))
+		}
+	}
+	return 0
 }
 
 // hiding is what must not be shown of a place: the value, and what is written for it behind the text before it.
@@ -156,8 +193,7 @@ func hiding(x service.Place, s *service.Secret) rewrite.Literal {
 }
 
 // inCompose says where the literal stands.
-func inCompose(s *service.Secret) string {
-	first := s.Places[0]
+func inCompose(s *service.Secret, first service.Place) string {
 	what := "a literal"
 	switch s.Class {
 	case detect.Placeholder:
@@ -170,7 +206,7 @@ func inCompose(s *service.Secret) string {
 		text = nameAt(first, s) + " has a secret as its default"
 	}
 	var others []string
-	for _, x := range s.Places[1:] {
+	for _, x := range s.Places {
 		where := at(x.Service.File.Path, x.Text.Line)
 		if x.Service.File == first.Service.File {
 			where = fmt.Sprintf("line %d", x.Text.Line)
