@@ -107,6 +107,11 @@ func (d *giver) named(name, file string) (taken bool, why string) {
 		if m := mountsDotenv().FindIndex(f.Src); m != nil && path.Dir(f.Path) == path.Dir(file) {
 			return false, at(f.Path, 1+strings.Count(string(f.Src[:m[1]]), "\n")) + " mounts .env into a container, which would get it too"
 		}
+		for id, def := range f.Secrets {
+			if def.File != "" && path.Join(f.Dir, def.File) == file {
+				return file + " is the secret " + id + " of " + f.Path + ": whoever gets that would get it too"
+			}
+		}
 		for _, s := range f.Services {
 			if !slices.ContainsFunc(s.EnvFiles, func(e compose.EnvFile) bool { return e.Path == file }) {
 				continue
