@@ -46,6 +46,9 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	if ws.Link(file) {
 		return change, false, file + " is a symbolic link, which nothing is written through"
 	}
+	if exported[name] && !slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Default == name }) {
+		return change, true, "the shell that compose runs in may have " + name + " for something else, which would count"
+	}
 	if taken, why := d.named(name, file); why != "" {
 		return change, taken, why
 	}
@@ -81,6 +84,14 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	return change, false, ""
 }
 
+// exported are variables of tools that people have in their shells: what is there comes before .env.
+var exported = map[string]bool{
+	"AWS_ACCESS_KEY_ID": true, "AWS_SECRET_ACCESS_KEY": true, "AWS_SESSION_TOKEN": true, "GITHUB_TOKEN": true, "GH_TOKEN": true, "GITLAB_TOKEN": true,
+	"NPM_TOKEN": true, "NODE_AUTH_TOKEN": true, "OPENAI_API_KEY": true, "ANTHROPIC_API_KEY": true, "HF_TOKEN": true, "VAULT_TOKEN": true,
+	"PGPASSWORD": true, "MYSQL_PWD": true, "ARM_CLIENT_SECRET": true, "AZURE_CLIENT_SECRET": true, "CLOUDFLARE_API_TOKEN": true, "HCLOUD_TOKEN": true,
+	"DIGITALOCEAN_TOKEN": true, "DIGITALOCEAN_ACCESS_TOKEN": true, "SENTRY_AUTH_TOKEN": true, "CARGO_REGISTRY_TOKEN": true, "TWINE_PASSWORD": true,
+}
+
 // in reports whether the value stands in a file, or is to be given to a service of it.
 func (d *giver) in(f *compose.File) bool {
 	return slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Service.File == f }) || slices.ContainsFunc(d.needs, func(n need) bool { return n.service.File == f })
@@ -99,17 +110,12 @@ func (d *giver) named(name, file string) (taken bool, why string) {
 			}
 			return true, f.Path + " takes " + name + " from the environment for something else"
 		}
-		for _, id := range slices.Sorted(maps.Keys(f.Secrets)) {
-			if def := f.Secrets[id]; def.File != "" && path.Join(f.Dir, def.File) == file {
-				return false, f.Path + " has all of " + file + " as the secret " + id + ", and whoever has that would get it too"
-			}
-		}
 		if m := mountsDotenv().FindIndex(f.Src); m != nil && path.Dir(f.Path) == path.Dir(file) {
 			return false, at(f.Path, 1+strings.Count(string(f.Src[:m[1]]), "\n")) + " mounts .env into a container, which would get it too"
 		}
-		for id, def := range f.Secrets {
-			if def.File != "" && path.Join(f.Dir, def.File) == file {
-				return file + " is the secret " + id + " of " + f.Path + ": whoever gets that would get it too"
+		for _, id := range slices.Sorted(maps.Keys(f.Secrets)) {
+			if def := f.Secrets[id]; def.File != "" && path.Join(f.Dir, def.File) == file {
+				return false, file + " is the secret " + id + " of " + f.Path + ": whoever gets that would get it too"
 			}
 		}
 		for _, s := range f.Services {
