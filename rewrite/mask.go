@@ -73,6 +73,9 @@ func (m *masks) add(st *state) {
 	for _, f := range st.findings {
 		for _, l := range f.Literals {
 			m.learn(l.Name, l.value, !l.weak, l.texts...)
+			for _, b := range l.behind {
+				m.keep(mask{b[0] + b[1], b[0] + m.shown(l.value), true})
+			}
 		}
 	}
 	m.sort()

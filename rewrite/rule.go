@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
@@ -61,12 +62,20 @@ type Literal struct {
 	value string
 	texts []string
 	weak  bool
+
+	behind [][2]string
 }
 
 // NewLiteral keeps a value; texts are other ways in which files write it. A weak one is a
 // word like any other, and is hidden behind its name only.
 func NewLiteral(name, value string, weak bool, texts ...string) Literal {
 	return Literal{Name: name, value: value, texts: texts, weak: weak}
+}
+
+// Behind keeps a text that the value stands behind in a file, on its line: there it is hidden, however weak it is.
+func (l Literal) Behind(before, text string) Literal {
+	l.behind = append(slices.Clip(l.behind), [2]string{before, text})
+	return l
 }
 
 // Format shows the name.

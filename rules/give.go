@@ -3,8 +3,10 @@ package rules
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
@@ -38,6 +40,7 @@ type giving struct {
 	files  []*compose.File // the project: all files that are merged with each other
 	needs  []need
 	places []service.Place // literals of the compose files that go
+	plain  bool            // no image's file form: the environment
 }
 
 // form is how a container gets a value.
@@ -61,6 +64,16 @@ type gift struct {
 	needs   []string                  // what a person must check or do
 	safety  rewrite.Safety            // Safe where no container starts in another way
 	said    []string                  // how each container gets it, for the title
+}
+
+// files reports whether a container is given a file that its image reads.
+func (g *gift) files() bool {
+	for _, f := range g.forms {
+		if f == byImageFile {
+			return true
+		}
+	}
+	return false
 }
 
 // give works out how the containers of one compose project get a value from now on. What
@@ -155,6 +168,9 @@ func (d *giver) decide() {
 			ct.form = byMount
 			continue
 		}
+		if d.plain {
+			continue
+		}
 		if f, why := d.fileForm(ct); why == "" {
 			ct.form, ct.file = byImageFile, f
 		}
@@ -178,8 +194,20 @@ func (d *giver) inDotenv() bool {
 	})
 }
 
-// base is the file that the project is known by.
-func (d *giver) base() *compose.File { return d.files[0] }
+// base is the file that the project is known by: the first of those that the value stands in, or the first of all.
+func (d *giver) base() *compose.File {
+	for _, f := range d.files {
+		if d.in(f) && compose.IsComposeFile(path.Base(f.Path)) {
+			return f
+		}
+	}
+	for _, f := range d.files {
+		if d.in(f) {
+			return f
+		}
+	}
+	return d.files[0]
+}
 
 // place finds a name that is free, and the place of the value under it.
 func (d *giver) place() (reason string) {
@@ -223,11 +251,20 @@ func (d *giver) names() []string {
 	} else if file && !service {
 		names = append(names, d.name)
 	}
-	names = append(names, own)
+	if !d.variableNamed() {
+		own = d.name // a name that was made up: no other service's is meant by it
+	} else {
+		names = append(names, own)
+	}
 	for n := 2; n < 10; n++ {
 		names = append(names, fmt.Sprintf("%s_%d", own, n))
 	}
 	return names
+}
+
+// variableNamed reports whether the secret has the name of a variable of a service.
+func (d *giver) variableNamed() bool {
+	return len(d.places) == 0 || slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Kind == service.Whole && x.Text.Name == d.name })
 }
 
 // fromFile is the file that the value stands in first, "" if it is in none.
@@ -395,9 +432,24 @@ func (d *giver) compose(c *composition) (reason string) {
 				def.SecretDef = compose.SecretDef{File: relative(s.File.Dir, d.out.file)}
 			}
 			part.define(def)
+			d.version(s.File)
 		}
 	}
 	return ""
+}
+
+var versionLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^version:[ \t]*["']?(2[0-9.]*|3|3\.0)["']?[ \t\r]*(?:#.*)?$`)
+})
+
+// version tells of a file whose version says that it has no secrets: docker compose does not look at it.
+func (d *giver) version(f *compose.File) {
+	if m := versionLine().FindSubmatch(f.Src); m != nil {
+		why := "docker-compose 1.x takes no secrets in a file of version " + string(m[1]) + ": use docker compose"
+		if !slices.Contains(d.out.needs, why) {
+			d.out.needs = append(d.out.needs, why)
+		}
+	}
 }
 
 // grantOf fills in what a mount needs that is made of a variable: compose before 2.35 gave it to root alone.
@@ -406,7 +458,7 @@ func (d *giver) grantOf(ct *container, g compose.Grant) compose.Grant {
 		return g
 	}
 	if ct.file != nil && ct.file.mode != "" {
-		g.Mode, g.UID, g.GID = ct.file.mode, ct.file.uid, ct.file.gid
+		g.Mode, g.UID = ct.file.mode, ct.file.owner
 		return g
 	}
 	if ct.file == nil || !ct.file.root {

@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
@@ -21,12 +23,21 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	ws := d.p.Workspace
 	file := d.base().EnvPath()
 	for _, f := range d.files {
-		if f.EnvPath() != file || file == "" {
+		own := f.EnvPath()
+		if own == file && file != "" {
+			continue
+		}
+		if d.in(f) || file == "" {
 			why := f.EnvReason()
 			if why == "" {
 				why = "its variables come from another .env than those of " + d.base().Path
 			}
 			return change, false, f.Path + ": " + why
+		}
+		// The variables of a project come before those of what it includes.
+		src, err := ws.ReadFile(own)
+		if entries, bad := compose.ParseDotenv(own, src); err == nil && (bad != nil || slices.ContainsFunc(entries, func(e compose.DotenvEntry) bool { return e.Name == name && e.Value != d.value.Reveal() })) {
+			return change, true, own + " has " + name + " for something else"
 		}
 	}
 	if ws.Tracked(file) {
@@ -35,8 +46,11 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	if ws.Link(file) {
 		return change, false, file + " is a symbolic link, which nothing is written through"
 	}
-	if why := d.named(name, file); why != "" {
-		return change, true, why
+	if exported[name] && !slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Default == name }) {
+		return change, true, "the shell that compose runs in may have " + name + " for something else, which would count"
+	}
+	if taken, why := d.named(name, file); why != "" {
+		return change, taken, why
 	}
 	src, err := ws.ReadFile(file)
 	fresh := err != nil
@@ -70,22 +84,38 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	return change, false, ""
 }
 
+// exported are variables of tools that people have in their shells: what is there comes before .env.
+var exported = map[string]bool{
+	"AWS_ACCESS_KEY_ID": true, "AWS_SECRET_ACCESS_KEY": true, "AWS_SESSION_TOKEN": true, "GITHUB_TOKEN": true, "GH_TOKEN": true, "GITLAB_TOKEN": true,
+	"NPM_TOKEN": true, "NODE_AUTH_TOKEN": true, "OPENAI_API_KEY": true, "ANTHROPIC_API_KEY": true, "HF_TOKEN": true, "VAULT_TOKEN": true,
+	"PGPASSWORD": true, "MYSQL_PWD": true, "ARM_CLIENT_SECRET": true, "AZURE_CLIENT_SECRET": true, "CLOUDFLARE_API_TOKEN": true, "HCLOUD_TOKEN": true,
+	"DIGITALOCEAN_TOKEN": true, "DIGITALOCEAN_ACCESS_TOKEN": true, "SENTRY_AUTH_TOKEN": true, "CARGO_REGISTRY_TOKEN": true, "TWINE_PASSWORD": true,
+}
+
+// in reports whether the value stands in a file, or is to be given to a service of it.
+func (d *giver) in(f *compose.File) bool {
+	return slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Service.File == f }) || slices.ContainsFunc(d.needs, func(n need) bool { return n.service.File == f })
+}
+
 // named says who else would get the value under the name: what is interpolated from the same .env, and the services that have the .env as an
 // env_file.
-func (d *giver) named(name, file string) (why string) {
+func (d *giver) named(name, file string) (taken bool, why string) {
 	for _, f := range d.p.Workspace.Project().Compose() {
 		if f.Err != nil {
 			continue
 		}
 		if f.EnvPath() == file && d.uses(f, name) {
 			if slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Default == name }) {
-				return f.Path + " takes " + name + " without this default too: it would get a value there that it does not have now"
+				return true, f.Path + " takes " + name + " without this default too: it would get a value there that it does not have now"
 			}
-			return f.Path + " takes " + name + " from the environment for something else"
+			return true, f.Path + " takes " + name + " from the environment for something else"
 		}
-		for id, def := range f.Secrets {
-			if def.File != "" && path.Join(f.Dir, def.File) == file {
-				return file + " is the secret " + id + " of " + f.Path + ": whoever gets that would get it too"
+		if m := mountsDotenv().FindIndex(f.Src); m != nil && path.Dir(f.Path) == path.Dir(file) {
+			return false, at(f.Path, 1+strings.Count(string(f.Src[:m[1]]), "\n")) + " mounts .env into a container, which would get it too"
+		}
+		for _, id := range slices.Sorted(maps.Keys(f.Secrets)) {
+			if def := f.Secrets[id]; def.File != "" && path.Join(f.Dir, def.File) == file {
+				return false, file + " is the secret " + id + " of " + f.Path + ": whoever gets that would get it too"
 			}
 		}
 		for _, s := range f.Services {
@@ -97,12 +127,16 @@ func (d *giver) named(name, file string) (why string) {
 				has = false
 			}
 			if !has {
-				return "the service " + s.Name + " of " + f.Path + " has all of " + file + " in its environment, and would get it too"
+				return true, "the service " + s.Name + " of " + f.Path + " has all of " + file + " in its environment, and would get it too"
 			}
 		}
 	}
-	return ""
+	return false, ""
 }
+
+var mountsDotenv = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:["'\s]|source:[ \t]*)(?:\./|\$\{?PWD\}?/)?\.env(?::/|["']?[ \t\r]*\n[ \t]*target:)`)
+})
 
 // uses reports whether a file takes a variable from the environment, but for the defaults that are the secret itself.
 func (d *giver) uses(f *compose.File, name string) bool {

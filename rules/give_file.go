@@ -14,13 +14,14 @@ import (
 
 // fileForm is how a container's image reads a secret from a file.
 type fileForm struct {
-	names    map[string]string // variable → the one that takes the file
-	prefix   string            // of the path
-	mode     string            // that the file must have, "" if any will do
-	uid, gid string            // whose it is then
-	root     bool              // it is read by root
-	first    bool              // only a container whose data are empty reads it
-	replace  []fileText        // what changes in the compose file
+	names   map[string]string // variable → the one that takes the file
+	prefix  string            // of the path
+	mode    string            // that the file must have, "" if any will do
+	owner   string            // whose it is then
+	root    bool              // it is read by root
+	first   bool              // only a container whose data are empty reads it
+	reads   []string          // programs that read the plain variable unasked
+	replace []fileText        // what changes in the compose file
 }
 
 // fileText is a text that is given another value.
@@ -83,7 +84,8 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 				return "the image reads it from a file only together with " + with
 			}
 		}
-		f.names[variable], f.prefix, f.mode, f.first = form.Name, form.Prefix, form.Mode, f.first || form.First
+		f.names[variable], f.prefix, f.mode, f.owner, f.first = form.Name, form.Prefix, form.Mode, form.Owner, f.first || form.First
+		f.reads = append(f.reads, form.Reads...)
 		if x != nil {
 			t := fileText{service: x.Service, text: x.Text, prefix: form.Prefix}
 			if form.Name != variable {
@@ -116,24 +118,26 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 			return nil, "the image sets it too"
 		}
 	}
-	f.root = start.user == "" && !slices.ContainsFunc(ct.parts, func(s *compose.Service) bool { return s.User != "" })
-	if f.mode != "" {
-		user := start.user
-		for _, s := range ct.parts {
-			if s.User != "" {
-				user = s.User
-			}
-		}
-		f.uid, f.gid, _ = strings.Cut(user, ":")
-		if f.uid != "" && strings.Trim(f.uid, "0123456789") != "" || strings.Trim(f.gid, "0123456789") != "" {
-			return nil, "which user reads the file is not certain"
-		}
+	f.root = start.root && !slices.ContainsFunc(ct.parts, func(s *compose.Service) bool { return s.User != "" })
+	if f.owner != "" && slices.ContainsFunc(ct.parts, func(s *compose.Service) bool {
+		return s.User != "" && s.User != f.owner && !strings.HasPrefix(s.User, f.owner+":")
+	}) {
+		return nil, "another user than the image's reads it"
 	}
 	return f, d.health(ct, f, scripts, start)
 }
 
-// shared reports whether a service outside of the container has the same text.
+// shared reports whether a service outside of the container has the same text: through an anchor, or by extending this one.
 func (d *giver) shared(x service.Place, ct *container) bool {
+	for _, f := range d.files {
+		for _, s := range f.Services {
+			if f != x.Service.File && slices.ContainsFunc(s.Texts, func(t compose.Text) bool {
+				return t.Start < 0 && t.Inherited == "extends" && t.Where == x.Text.Where && t.Name == x.Text.Name && t.Value == x.Text.Value
+			}) {
+				return true
+			}
+		}
+	}
 	for _, s := range x.Service.File.Services {
 		if s.Name != ct.name && slices.ContainsFunc(s.Texts, func(t compose.Text) bool { return t.Start == x.Text.Start && t.Start >= 0 }) {
 			return true
@@ -146,7 +150,7 @@ func (d *giver) shared(x service.Place, ct *container) bool {
 type starting struct {
 	image   string
 	command []string // nil if it is the image's own
-	user    string   // "" is root
+	root    bool     // the image is known to start as root
 	env     []*dockerfile.Instruction
 	checks  []*dockerfile.Instruction
 }
@@ -188,9 +192,8 @@ func (d *giver) start(ct *container) (s starting, why string) {
 		}
 	}
 	if len(builds) == 0 {
-		if st, ok := images.StartOf(s.image); ok {
-			s.user = st.User
-		}
+		st, ok := images.StartOf(s.image)
+		s.root = ok && st.User == ""
 		return s, ""
 	}
 	return d.built(s, builds)
@@ -224,6 +227,7 @@ func (d *giver) built(s starting, builds []*compose.Service) (starting, string) 
 	line := stage.Lineage()
 	s.image = line[len(line)-1].Base
 	var command []string
+	user := false
 	for _, st := range slices.Backward(line) {
 		for _, in := range st.Instructions {
 			if in.OnBuild {
@@ -241,7 +245,7 @@ func (d *giver) built(s starting, builds []*compose.Service) (starting, string) 
 			case "healthcheck":
 				s.checks = append(s.checks, in)
 			case "user":
-				s.user = in.ArgText()
+				user = true
 			case "copy", "add":
 				if strings.Contains(strings.ReplaceAll(in.ArgText(), "docker-entrypoint-initdb.d", ""), "entrypoint") {
 					return s, "its Dockerfile brings an entrypoint"
@@ -252,11 +256,8 @@ func (d *giver) built(s starting, builds []*compose.Service) (starting, string) 
 	if s.command == nil {
 		s.command = command
 	}
-	if s.user == "" {
-		if st, ok := images.StartOf(s.image); ok {
-			s.user = st.User
-		}
-	}
+	st, ok := images.StartOf(s.image)
+	s.root = ok && st.User == "" && !user
 	return s, ""
 }
 
@@ -337,12 +338,17 @@ func (d *giver) executed(variable string) (why string) {
 	return ""
 }
 
+// blind reports whether a health check's program does not read the variables unasked.
+func (f *fileForm) blind(program string) bool {
+	return ignorant[program] && !slices.Contains(f.reads, program)
+}
+
 // ignorant are programs that health checks run and that read no password from the environment by its name in an image's own convention.
 var ignorant = map[string]bool{
 	"pg_isready": true, "psql": true, "mysqladmin": true, "mysql": true, "mysqlshow": true, "mariadb-admin": true, "mariadb": true, "mongosh": true, "mongo": true,
 	"redis-cli": true, "curl": true, "wget": true, "nc": true, "ncat": true, "netcat": true, "echo": true, "printf": true, "grep": true, "egrep": true, "sed": true,
 	"awk": true, "cat": true, "test": true, "[": true, "[[": true, "true": true, "false": true, "exit": true, ":": true, "sleep": true, "cut": true, "tr": true,
-	"head": true, "tail": true, "timeout": true, "sh": true, "bash": true, "rabbitmq-diagnostics": true, "healthcheck.sh": true, "pgrep": true, "ps": true,
+	"head": true, "tail": true, "timeout": true, "sh": true, "bash": true, "rabbitmq-diagnostics": true, "pgrep": true, "ps": true,
 	"ls": true, "wc": true, "kill": true, "hostname": true, "rabbitmqctl": true, "clickhouse-client": true, "export": true, "set": true, "cd": true, "su": true, "gosu": true,
 }
 
@@ -351,7 +357,7 @@ func (d *giver) health(ct *container, f *fileForm, literals []service.Place, sta
 	for _, s := range ct.parts {
 		c := service.CommandsOf(s)
 		for _, w := range c.Words {
-			if w.Where == compose.InHealthcheck && !ignorant[w.Program] {
+			if w.Where == compose.InHealthcheck && !f.blind(w.Program) && !(w.Program == "healthcheck.sh" && isMariadb(start.image)) {
 				return "its health check runs what may read it"
 			}
 		}
@@ -365,7 +371,7 @@ func (d *giver) health(ct *container, f *fileForm, literals []service.Place, sta
 					here = append(here, x)
 				}
 			}
-			change, why := fromFile(sc, f.names, here)
+			change, why := fromFile(sc, f, here)
 			if why != "" {
 				return why
 			}
@@ -386,15 +392,21 @@ func (d *giver) health(ct *container, f *fileForm, literals []service.Place, sta
 	return ""
 }
 
+// isMariadb reports whether an image has a health check of its own that reads no password.
+func isMariadb(image string) bool {
+	repo, _ := images.Name(image)
+	return repo == "mariadb"
+}
+
 // fromFile makes a script read a file where it holds the literals or reads one of the variables. change is nil where it does neither.
-func fromFile(sc service.Script, names map[string]string, literals []service.Place) (change func(id string) string, why string) {
-	source := sc.Source()
+func fromFile(sc service.Script, f *fileForm, literals []service.Place) (change func(id string) string, why string) {
+	names, source := f.names, sc.Source()
 	script, err := shell.Parse(source, shell.POSIX)
 	if err != nil {
 		return nil, "its health check is not understood"
 	}
 	for _, c := range script.Commands {
-		if c.Opaque || !ignorant[path.Base(c.Program)] && !c.Function {
+		if c.Opaque || !f.blind(path.Base(c.Program)) && !c.Function {
 			return nil, "its health check runs what may read it"
 		}
 	}

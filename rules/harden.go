@@ -31,10 +31,11 @@ func harden(p *rewrite.Pass, files []*compose.File) {
 			f := rewrite.Finding{Secret: t.Name, Key: "harden " + s.Name + " " + t.Name, Message: t.Name + " of the service " + s.Name + " is in the container's environment, and its image reads a file"}
 			f.Start, f.End = labelOf(x)
 			changes, reason := c.changes()
-			if f.Reason = reason; reason == "" {
-				f.Fix = &rewrite.Fix{Title: strings.Join(g.said, ", "), Safety: rewrite.Review, Changes: changes,
-					Needs: strings.Join(append(g.needs, "without "+from+" the project does not start: before, the variable was empty"), "; ")}
+			if reason != "" {
+				continue
 			}
+			f.Fix = &rewrite.Fix{Title: strings.Join(g.said, ", "), Safety: rewrite.Review, Changes: changes,
+				Needs: strings.Join(append(g.needs, "without "+from+" the project does not start: before, the variable was empty"), "; ")}
 			p.Report(f)
 		}
 	}

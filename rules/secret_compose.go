@@ -97,7 +97,7 @@ services:
 			if p.Enough() {
 				return
 			}
-			if s.Places[0].Service.File == p.Compose {
+			if owner(s, files) == p.Compose {
 				reportCompose(p, s, files)
 			}
 		}
@@ -117,17 +117,32 @@ func projectOf(p *rewrite.Pass) []*compose.File {
 	return []*compose.File{p.Compose}
 }
 
-func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
-	first := s.Places[0]
-	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: inCompose(s)}
-	f.Start, f.End = labelOf(first)
+// owner is the file that a secret is reported of: the first that holds it and is looked at by itself, or the first of the project that is.
+func owner(s *service.Secret, files []*compose.File) *compose.File {
 	for _, x := range s.Places {
-		name := x.Text.Name
-		if name == "" {
-			name = s.Name
+		if compose.IsComposeFile(path.Base(x.Service.File.Path)) {
+			return x.Service.File
 		}
-		text := x.Text.Value[x.Start:x.End]
-		f.Literals = append(f.Literals, rewrite.NewLiteral(name, s.Value.Reveal(), s.Class < detect.Ordinary, text, string(x.Service.File.Src[x.Text.Start:max(x.Text.Start, x.Text.End)])))
+	}
+	for _, f := range files {
+		if compose.IsComposeFile(path.Base(f.Path)) {
+			return f
+		}
+	}
+	return files[0]
+}
+
+func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
+	first := s.Places[max(0, slices.IndexFunc(s.Places, func(x service.Place) bool { return x.Service.File == p.Compose }))]
+	f := rewrite.Finding{Secret: s.Name, Key: s.Key(), Message: inCompose(s, first)}
+	if first.Service.File == p.Compose {
+		f.Start, f.End = labelOf(first)
+	} else {
+		f.Start = bringsIn(p.Compose, first)
+		f.End = f.Start
+	}
+	for _, x := range s.Places {
+		f.Literals = append(f.Literals, hiding(x, s))
 	}
 	if s.Class == detect.Placeholder {
 		f.Note = true
@@ -138,9 +153,47 @@ func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {
 	p.Report(f)
 }
 
+// bringsIn is where a file brings a text in that stands in another: an extends, or its beginning.
+func bringsIn(f *compose.File, x service.Place) int {
+	for _, s := range f.Services {
+		for _, t := range s.Texts {
+			if t.Start >= 0 || t.Where != x.Text.Where || t.Name != x.Text.Name || t.Line < 1 {
+				continue
+			}
+			at := 0
+			for n := 1; n < t.Line; n++ {
+				at += strings.IndexByte(string(f.Src[at:]), '\n') + 1
+			}
+			return min(at+max(t.Col-1, 0), len(f.Src))
+		}
+	}
+	return 0
+}
+
+// hiding is what must not be shown of a place: the value, and what is written for it behind the text before it.
+func hiding(x service.Place, s *service.Secret) rewrite.Literal {
+	text := x.Text.Value[x.Start:x.End]
+	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, text)
+	src := x.Service.File.Src
+	if x.Text.Start < 0 || x.Text.End > len(src) {
+		return l
+	}
+	for at := x.Text.Start; ; {
+		i := strings.Index(string(src[at:x.Text.End]), text)
+		if i < 0 {
+			return l
+		}
+		at += i
+		line := strings.LastIndexByte(string(src[:at]), '\n') + 1
+		if before := strings.TrimLeft(string(src[line:at]), " \t"); before != "" {
+			l = l.Behind(before, text)
+		}
+		at += len(text)
+	}
+}
+
 // inCompose says where the literal stands.
-func inCompose(s *service.Secret) string {
-	first := s.Places[0]
+func inCompose(s *service.Secret, first service.Place) string {
 	what := "a literal"
 	switch s.Class {
 	case detect.Placeholder:
@@ -153,7 +206,7 @@ func inCompose(s *service.Secret) string {
 		text = nameAt(first, s) + " has a secret as its default"
 	}
 	var others []string
-	for _, x := range s.Places[1:] {
+	for _, x := range s.Places {
 		where := at(x.Service.File.Path, x.Text.Line)
 		if x.Service.File == first.Service.File {
 			where = fmt.Sprintf("line %d", x.Text.Line)
@@ -215,14 +268,22 @@ func moveOut(p *rewrite.Pass, s *service.Secret, files []*compose.File) (*rewrit
 			return nil, f.Path + " may hold it too and cannot be read"
 		}
 	}
-	var c composition
-	g, reason := give(p, giving{name: s.Name, value: s.Value, files: files, places: s.Places}, &c)
-	if reason != "" {
-		return nil, reason
-	}
-	composed, reason := c.changes()
-	if reason != "" {
-		return nil, reason
+	var composed []rewrite.Change
+	var reason string
+	asked := giving{name: s.Name, value: s.Value, files: files, places: s.Places}
+	var g *gift
+	for {
+		var c composition
+		if g, reason = give(p, asked, &c); reason != "" {
+			return nil, reason
+		}
+		if composed, reason = c.changes(); reason == "" {
+			break
+		}
+		if asked.plain || !g.files() {
+			return nil, reason
+		}
+		asked.plain = true // the file cannot be given the secret with certainty: a variable may still do
 	}
 	fix := &rewrite.Fix{Title: strings.Join(g.said, ", "), Safety: g.safety, Changes: append(g.changes, composed...)}
 	if why := linked(p.Workspace, fix.Changes); why != "" {

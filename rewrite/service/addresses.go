@@ -25,8 +25,9 @@ var (
 	inLines = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?m)(?:^[ \t-]*|[{,]\s*)(?:["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*[:=]|[A-Za-z_]+\[['"]([A-Za-z0-9_.-]+)['"]\][ \t]*=)[ \t]+(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"'#,;}]+))`)
 	})
-	inner = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:^|[;?&\s,]|-D)([A-Za-z_][A-Za-z0-9_. -]*[A-Za-z0-9])=(?:"([^"]+)"|'([^']+)'|([^;&\s"',]+))`)
+	option = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|\s)--([a-z][a-z.-]*)[ \t]+([^\s"'-][^\s"']*)`) })
+	inner  = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|[;?&\s,]|-D|--)([A-Za-z_][A-Za-z0-9_. -]*[A-Za-z0-9])=(?:"([^"]+)"|'([^']+)'|([^;&\s"',]+))`)
 	})
 )
 
@@ -78,6 +79,12 @@ func addresses(text string) []address {
 			add(address{start: start, end: end, class: class, key: key})
 		}
 	}
+	for _, m := range option().FindAllStringSubmatchIndex(text, -1) {
+		key, value := text[m[2]:m[3]], text[m[4]:m[5]]
+		if class := detect.Value(key, value); detect.Name(key) == detect.Secret && class >= detect.Placeholder && !strings.ContainsAny(value, "$=") {
+			add(address{start: m[4], end: m[5], class: class, key: key})
+		}
+	}
 	if !strings.ContainsAny(text, "\n{") {
 		return out
 	}
@@ -114,7 +121,7 @@ func addressName(variable string, a address) string {
 		what = "TOKEN"
 	case a.key != "":
 		key := a.key[strings.LastIndexAny(a.key, ".-")+1:]
-		if what = variableName(strings.ToUpper(key)); what == "PWD" || what == "PASS" || what == "PASSWD" {
+		if what = variableName(strings.ToUpper(key)); what == "PWD" || what == "PASS" || what == "PASSWD" || what == "REQUIREPASS" {
 			what = "PASSWORD"
 		}
 	}

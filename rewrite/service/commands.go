@@ -227,6 +227,9 @@ func commandName(s *compose.Service, program string, x flow.Credential) string {
 	if own := strings.ToUpper(variableName(program)) + "_"; program != "" && strings.HasPrefix(x.Name, own) && !known[program] {
 		x.Name = strings.ToUpper(variableName(s.Name)) + "_" + x.Name[len(own):]
 	}
+	if rest, ok := strings.CutPrefix(x.Name, "LOCALHOST_"); ok {
+		x.Name = strings.ToUpper(variableName(s.Name)) + "_" + rest
+	}
 	switch {
 	case strings.HasSuffix(x.Name, "_REQUIREPASS"), strings.HasSuffix(x.Name, "_MASTERAUTH"), x.Name == "REQUIREPASS", x.Name == "MASTERAUTH":
 		return "REDIS_PASSWORD"

@@ -1,8 +1,10 @@
 package service
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/flow"
@@ -74,7 +76,7 @@ func belongs(found []literal, x, y literal) bool {
 	switch {
 	case x.Kind == Whole && own, x.host != "" && x.host != y.Service.Name && !own:
 		return false
-	case x.host == "" && !own && !(x.Kind == Whole && namesHost(x.Service, y.Service.Name) && !namesHost(y.Service, x.Service.Name)):
+	case x.host == "" && !own && !(x.Text.Where == compose.InEnvironment && namesHost(x.Service, y.Service.Name)):
 		return false
 	}
 	// A service that has the value as two variables: the one whose user is meant.
@@ -110,14 +112,23 @@ func server(x literal) bool {
 	return false
 }
 
+var hostVariable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)host|server|addr|endpoint|url|uri`) })
+
 // namesHost reports whether a variable of a service has another service as the host that it speaks to.
 func namesHost(s *compose.Service, other string) bool {
 	return slices.ContainsFunc(s.Texts, func(t compose.Text) bool {
 		if t.Where != compose.InEnvironment || !t.HasValue {
 			return false
 		}
-		host, _, _ := strings.Cut(t.Value, ":")
-		return host == other || strings.Contains(t.Value, "://"+other) || strings.Contains(t.Value, "@"+other)
+		if host, port, ok := strings.Cut(t.Value, ":"); host == other && (ok && port != "" && strings.Trim(port, "0123456789") == "" || hostVariable().MatchString(t.Name)) {
+			return true
+		}
+		for _, before := range []string{"://", "@", "Server=", "Host="} {
+			if _, rest, ok := strings.Cut(t.Value, before+other); ok && (rest == "" || strings.IndexByte(":/,;?\n ", rest[0]) >= 0) {
+				return true
+			}
+		}
+		return false
 	})
 }
 
