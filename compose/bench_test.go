@@ -37,13 +37,13 @@ func BenchmarkLoad(b *testing.B) {
 	})
 	b.Run("after a fix", func(b *testing.B) {
 		var r Reader
-		r.Load(fsys, paths)
+		r.Load(fsys, paths, nil)
 		src := fsys[paths[250]].Data
 		i := 0
 		for b.Loop() {
 			i++
 			fsys[paths[250]].Data = append(src[:len(src):len(src)], fmt.Sprintln("#", i)...)
-			r.Load(fsys, paths)
+			r.Load(fsys, paths, nil)
 		}
 	})
 }

@@ -1,6 +1,6 @@
-// Package compose finds which services build which Dockerfile, and makes the build side of a secret's move in their compose files.
+// Package compose finds which services build which Dockerfile, and makes a secret's move in their compose files, for builds and for containers.
 // It leans on rewrite/yamledit for reading and for lossless edits, and reads the paths it is given from an fs.FS.
-// It will not run compose, look at the environment, fetch remote includes, edit what comes in through anchors, merge keys or extends, or write.
+// It will not run compose, look at the environment, fetch remote includes, edit a section that comes in through an alias, a merge key or extends, or write.
 //
 // [Load] reads the files, [Builders] answers which services build a Dockerfile, [Edits] makes what their [Migration] asks for:
 //
@@ -36,6 +36,8 @@ type File struct {
 	includes []include
 	extended []string // files that its services extend, relative to Dir
 	envFile  slot     // what an include names as its env_file, see EnvPath
+	envWhy   string   // why .env is not all that counts, "" if it is
+	after    []*File  // those that it is laid over, includes or extends
 }
 
 // SecretDef is a top-level secret. Exactly one of its fields is set, or none for a form that is not read (content, driver). File is as it

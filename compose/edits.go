@@ -43,7 +43,9 @@ func Edits(f *File, m []Migration, defs []NamedSecret, replace ...Replacement) (
 		if err != nil {
 			return nil, err
 		}
-		mine = append(mine, left)
+		if len(left.RemoveArgs)+len(left.AddSecrets)+len(left.Unset)+len(left.Set)+len(left.Grant) > 0 {
+			mine = append(mine, left)
+		}
 	}
 	var added []NamedSecret
 	for _, def := range defs {
@@ -102,7 +104,7 @@ func migrate(draft *yamledit.Draft, m Migration, all []Migration) (Migration, er
 		return left, nil
 	}
 	if _, ok := draft.Doc().Root.Get("services"); !ok {
-		return m, draft.Uncertain(0, "a version 1 file has no place for secrets, put its services under a services key")
+		return m, draft.Uncertain(0, "version 1 file: only values that are there are changed in it, put its services under a services key")
 	}
 	// What is added comes first: it takes the style of what is around it, and keeps sections from becoming empty.
 	if err := grant(draft, m, all, &left); err != nil {

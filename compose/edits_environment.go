@@ -16,15 +16,17 @@ type entry struct {
 	index       int            // in the section's own items, -1 if it comes in
 }
 
-// entries returns the variables of a section in either form.
-func entries(section *yamledit.Node) []entry {
-	var out []entry
+// entries returns the variables of a section of doc in either form, values as compose reads them.
+func entries(doc *yamledit.Doc, section *yamledit.Node) []entry {
 	if section == nil {
 		return nil
 	}
+	var out []entry
 	if section.Kind == yamledit.Map {
+		f := File{Src: doc.Src}
 		for _, e := range section.Entries() {
-			one := entry{name: e.Key.Value, value: e.Value.Value, hasValue: e.Value.Kind != yamledit.Null, node: e.Value, through: e.Through, index: slices.Index(section.Keys, e.Key)}
+			one := entry{name: e.Key.Value, node: e.Value, through: e.Through, index: slices.Index(section.Keys, e.Key)}
+			one.value, one.hasValue = f.scalar(e.Value)
 			out = append(out, one)
 		}
 		return out
@@ -50,7 +52,7 @@ func environment(draft *yamledit.Draft, m Migration, all []Migration, left *Migr
 	s := m.Service
 	at := []string{"services", s.Name, "environment"}
 	section, by := draft.Doc().Find(at...)
-	have := entries(section)
+	have := entries(draft.Doc(), section)
 	inherited := func(e entry) error {
 		what, how := "variable "+e.name, e.through
 		if by != nil {
@@ -101,7 +103,7 @@ func environment(draft *yamledit.Draft, m Migration, all []Migration, left *Migr
 			continue
 		}
 		e := have[i]
-		if e.hasValue && e.value == a.Value && e.node.Kind != yamledit.Map && e.node.Kind != yamledit.List {
+		if e.hasValue && e.value == a.Value {
 			continue
 		}
 		if !slices.Contains(m.Unset, a.Name) {
@@ -132,7 +134,7 @@ func environment(draft *yamledit.Draft, m Migration, all []Migration, left *Migr
 // assign gives a variable of its own another value where it stands.
 func assign(draft *yamledit.Draft, a Assignment, at []string) error {
 	section, _ := draft.Doc().Find(at...)
-	for _, e := range entries(section) {
+	for _, e := range entries(draft.Doc(), section) {
 		if e.name != a.Name {
 			continue
 		}
@@ -163,7 +165,7 @@ func unset(draft *yamledit.Draft, s *Service, names, at []string) error {
 	}
 	section, _ := draft.Doc().Find(at...)
 	var gone []entry
-	for _, e := range entries(section) {
+	for _, e := range entries(draft.Doc(), section) {
 		if slices.Contains(names, e.name) && e.index >= 0 {
 			gone = append(gone, e)
 		}

@@ -29,13 +29,20 @@ func (g Grant) short() bool {
 	return (g.Target == "" || g.Target == g.Source) && g.UID == "" && g.GID == "" && g.Mode == ""
 }
 
-// readGrant reads an item of a service's secrets; ok is false for what is none.
-func readGrant(item *yamledit.Node) (g Grant, ok bool) {
+// readGrant reads an item of a service's secrets in doc; ok is false for what is none.
+func readGrant(doc *yamledit.Doc, item *yamledit.Node) (g Grant, ok bool) {
 	switch item.Kind {
 	case yamledit.Scalar:
 		return Grant{Source: item.Value}, true
 	case yamledit.Map:
 		g = Grant{Source: text(item, "source"), Target: text(item, "target"), UID: text(item, "uid"), GID: text(item, "gid"), Mode: text(item, "mode")}
+		// A mode in quotes is octal, a number is what YAML reads: 256 is 0400.
+		if e, ok := item.Get("mode"); ok && e.Value.Start < len(doc.Src) && strings.IndexByte("0123456789", doc.Src[e.Value.Start]) >= 0 {
+			number, _ := (&File{Src: doc.Src}).scalar(e.Value)
+			if n, err := strconv.ParseUint(number, 10, 32); err == nil {
+				g.Mode = strconv.FormatUint(n, 8)
+			}
+		}
 		return g, g.Source != ""
 	}
 	return Grant{}, false
@@ -86,7 +93,7 @@ func grant(draft *yamledit.Draft, m Migration, all []Migration, left *Migration)
 func granted(draft *yamledit.Draft, s *Service, list *yamledit.Node, g Grant, all []Migration) (bool, error) {
 	if list != nil {
 		for _, item := range list.Items {
-			have, ok := readGrant(item.Deref())
+			have, ok := readGrant(draft.Doc(), item.Deref())
 			switch {
 			case !ok:
 			case have.normal() == g.normal():

@@ -35,7 +35,7 @@ func replacements(draft *yamledit.Draft, f *File, rs []Replacement) ([]replaceme
 		}
 		key := n.Key()
 		old, text := t.Value, r.Value
-		if key == nil && t.Name != "" { // NAME=value in a list
+		if t.inList() {
 			old, text = t.Name, t.Name+"="+r.Value
 			if t.HasValue {
 				old += "=" + t.Value
@@ -44,7 +44,7 @@ func replacements(draft *yamledit.Draft, f *File, rs []Replacement) ([]replaceme
 				text = r.Rename + "=" + r.Value
 			}
 		}
-		if n.Value != old && (t.HasValue || n.Kind != yamledit.Null) {
+		if now, ok := f.scalar(n); now != old || ok != (t.HasValue || t.inList()) {
 			return nil, before.Uncertain(t.Start, "%s is not what it was", t.called())
 		}
 		one := replacement{Replacement: r}
@@ -82,6 +82,9 @@ func keyAt(draft *yamledit.Draft, t Text) *yamledit.Node {
 	return n.Key()
 }
 
+// inList says whether it is NAME=value in a list.
+func (t Text) inList() bool { return t.Item && t.Name != "" }
+
 func (t Text) called() string {
 	if t.Name != "" {
 		return t.Name
@@ -95,7 +98,7 @@ func (r replacement) meant(root any) bool {
 	for _, p := range r.values {
 		v, set := at(root, p)
 		text := r.Value
-		if _, inList := p[len(p)-1].(int); inList && r.Text.Name != "" {
+		if r.Text.inList() {
 			name := r.Text.Name
 			if r.Rename != "" {
 				name = r.Rename

@@ -33,7 +33,6 @@ func runOps(t *testing.T, src, ops string, others ...string) (string, error) {
 		if f.Err != nil {
 			return "", f.Err
 		}
-		giveTexts(f)
 	}
 	f := files[0]
 	var ms []Migration
@@ -112,38 +111,6 @@ func readOp(arg string) Grant {
 	return g
 }
 
-// giveTexts fills in the texts of services that have none.
-func giveTexts(f *File) {
-	for _, s := range f.Services {
-		if s.Texts != nil {
-			continue
-		}
-		base := []string{"services", s.Name}
-		if n, _ := f.doc.Find("services"); n == nil {
-			base = base[1:]
-		}
-		find := func(path ...string) *yamledit.Node {
-			n, _ := f.doc.Find(append(base[:len(base):len(base)], path...)...)
-			return n
-		}
-		for where, n := range map[Where]*yamledit.Node{InEnvironment: find("environment"), InLabels: find("labels")} {
-			for _, e := range entries(n) {
-				s.Texts = append(s.Texts, Text{Where: where, Name: e.name, Value: e.value, HasValue: e.hasValue, Start: e.node.Start, End: e.node.End, Line: e.node.Line, Col: e.node.Col})
-			}
-		}
-		for where, n := range map[Where]*yamledit.Node{InCommand: find("command"), InEntrypoint: find("entrypoint"), InHealthcheck: find("healthcheck", "test")} {
-			if n == nil {
-				continue
-			}
-			for _, item := range append([]*yamledit.Node{n}, n.Items...) {
-				if item = item.Deref(); item.Kind == yamledit.Scalar {
-					s.Texts = append(s.Texts, Text{Where: where, Value: item.Value, HasValue: true, Start: item.Start, End: item.End, Line: item.Line, Col: item.Col})
-				}
-			}
-		}
-	}
-}
-
 func TestRunTimeEdits(t *testing.T) {
 	const head = "services:\n  db:\n    image: db\n"
 	for _, tt := range []struct{ name, src, ops, want string }{
@@ -199,6 +166,11 @@ func TestRunTimeEdits(t *testing.T) {
 		{"replace in lines", head + "    command: |\n      a x1x\n        b x1x c # x1x\n    entrypoint: >-\n      a\n      x1x\n      c\n", "db words x1x>$$(cat≈/run/secrets/PW)",
 			head + "    command: |\n      a $$(cat /run/secrets/PW)\n        b $$(cat /run/secrets/PW) c # $$(cat /run/secrets/PW)\n    entrypoint: >-\n      a\n      $$(cat /run/secrets/PW)\n      c\n"},
 		{"replace a label", head + "    labels:\n      - \"a.b=x\"\n", "db replace a.b=${PW:?}", head + "    labels:\n      - \"a.b=${PW:?}\"\n"},
+		{"with what it extends", "services:\n  db: {image: db, environment: [PW=x, A=1]}\n  web: {extends: db, environment: [PW=y, B=1]}\n", "web unset PW; db unset PW; db grant PW; web grant PW",
+			"services:\n  db: {image: db, environment: [A=1], secrets: [PW]}\n  web: {extends: db, environment: [B=1]}\n"},
+		{"JSON", `{"services": {"db": {"image": "db", "environment": ["PW=x", "A"]}}}`, "db unset PW; db set Q=${Q:?}; db grant PW,mode=0400",
+			`{"services": {"db": {"image": "db", "environment": ["A", "Q=${Q:?}"], "secrets": [{"source": "PW", "mode": 256}]}}}`},
+		{"a merge beside, of secrets in brackets", "x-a: &a\n  secrets: [A]\n" + head + "    <<: *a\n", "db grant A", "x-a: &a\n  secrets: [A]\n" + head + "    <<: *a\n"},
 		{"all at once", head + "    environment:\n      - PW=x\n      - Q=y\n    command: a x1x\n", "db unset PW; db set PW_FILE=/run/secrets/PW; db replace Q=${Q:?}; db words x1x>$$PW; db grant PW; def PW secrets/PW",
 			head + "    environment:\n      - Q=${Q:?}\n      - PW_FILE=/run/secrets/PW\n    command: a $$PW\n    secrets:\n      - PW\n\nsecrets:\n  PW:\n    file: ./secrets/PW\n"},
 	} {

@@ -18,11 +18,14 @@ type extension struct {
 }
 
 // Load reads the compose files among paths, which are slash paths relative to the root of fsys, in their order; after them come files of
-// other names that one of those includes or extends, if paths has them. A file that cannot be read has Err set.
-func Load(fsys fs.FS, paths []string) []*File { return new(Reader).Load(fsys, paths) }
+// other names that a use names or that one of them includes or extends, if paths has them. paths are all files of the project, of which those
+// that HasUses are read for [Uses]. A file that cannot be read has Err set.
+func Load(fsys fs.FS, paths []string) []*File {
+	return new(Reader).Load(fsys, paths, Uses(fsys, paths))
+}
 
-// Load is as the function, and takes what the Reader has read before from there, where a file is as it was.
-func (r *Reader) Load(fsys fs.FS, paths []string) []*File {
+// Load is as the function, with the uses given, and takes what the Reader has read before from there, where a file is as it was.
+func (r *Reader) Load(fsys fs.FS, paths []string, uses []Use) []*File {
 	known := map[string]bool{}
 	for _, p := range paths {
 		known[path.Clean(p)] = true
@@ -41,6 +44,15 @@ func (r *Reader) Load(fsys fs.FS, paths []string) []*File {
 			read(p)
 		}
 	}
+	used := resolveUses(uses, known)
+	for _, u := range used {
+		for _, p := range u.paths {
+			if ext := path.Ext(p); ext == ".yml" || ext == ".yaml" {
+				read(p)
+			}
+		}
+	}
+	laid(used, files, byPath)
 	for n := -1; n != len(files); { // what is included may include in turn, from another folder
 		n = len(files)
 		placeIncluded(files, byPath)
@@ -48,6 +60,9 @@ func (r *Reader) Load(fsys fs.FS, paths []string) []*File {
 			for _, p := range f.references() {
 				if known[p] {
 					read(p)
+				}
+				if g := byPath[p]; g != nil && g != f && !slices.Contains(f.after, g) {
+					f.after = append(f.after, g)
 				}
 			}
 		}
@@ -68,6 +83,7 @@ func (r *Reader) Load(fsys fs.FS, paths []string) []*File {
 			}
 		}
 	}
+	extendedFrom(files)
 	join(fsys, files)
 	// A base's arguments reach what extends it; longer chains settle in as many rounds.
 	for changed := true; changed; {
@@ -546,7 +562,7 @@ func extend(f *File, s *Service, byPath map[string]*File, done map[*Service]int)
 		return
 	}
 	extend(from, x.base, byPath, done)
-	s.inherit(x.base)
+	s.inherit(x.base, "extends", x.line, x.col)
 	base := x.base.Build
 	if base == nil {
 		return

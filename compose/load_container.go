@@ -2,7 +2,6 @@ package compose
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -230,21 +229,29 @@ func put(grants []Grant, g Grant) []Grant {
 	return append(grants, g)
 }
 
-// inherit gives a service what its container gets by the one that it extends.
-func (s *Service) inherit(base *Service) {
-	for _, t := range base.Texts {
-		switch t.Where {
-		case InEnvironment, InLabels:
-			same := func(u Text) bool { return u.Where == t.Where && u.Name == t.Name }
-			if slices.ContainsFunc(s.Texts, func(u Text) bool { return same(u) && u.Inherited != "extends" }) || slices.Contains(s.own.names[t.Where], t.Name) {
-				continue
-			}
+// inherit gives a service what its container gets by the one that it extends or is laid over; by names that, and line and col are where it is
+// said.
+func (s *Service) inherit(base *Service, by string, line, col int) {
+	type named struct {
+		where Where
+		name  string
+	}
+	has := map[named]bool{} // of a command it is the whole that counts
+	key := func(t Text) named {
+		if t.Where == InEnvironment || t.Where == InLabels {
+			return named{t.Where, t.Name}
 		}
-		if s.own.keys[t.Where.key()] {
+		return named{t.Where, ""}
+	}
+	for _, t := range s.Texts {
+		has[key(t)] = true
+	}
+	for _, t := range base.Texts {
+		if s.Drops(t.Where, t.Name) || has[key(t)] {
 			continue
 		}
-		if t.Inherited = "extends"; base.File != s.File {
-			t.Start, t.End, t.Line, t.Col = -1, -1, s.extends.line, s.extends.col
+		if t.Inherited = by; base.File != s.File {
+			t.Start, t.End, t.Line, t.Col = -1, -1, line, col
 		}
 		s.Texts = append(s.Texts, t)
 	}
@@ -292,16 +299,4 @@ func (w Where) key() string {
 		return "healthcheck.test"
 	}
 	return w.String()
-}
-
-// EnvPath returns the environment file that the file's variables come from, relative to the root: .env of the project's folder, or what an
-// include names for the file. "" if it is not certain, or outside the root. The file need not exist.
-func (f *File) EnvPath() string {
-	if f.envFile.given {
-		return f.envFile.val
-	}
-	if f.Dir == "" {
-		return ""
-	}
-	return path.Join(f.Dir, ".env")
 }

@@ -50,6 +50,10 @@ func sameServices(t *testing.T, root string, before, after fs.FS, name string) {
 			if !path.IsAbs(place) {
 				place = "/run/secrets/" + place
 			}
+			if value, ok := now.Environment[def.Environment]; ok && def.Environment != "" {
+				mounted[place] = value
+				continue
+			}
 			file, err := filepath.Rel(root, def.File)
 			if err != nil || def.File == "" {
 				continue

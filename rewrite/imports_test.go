@@ -12,8 +12,8 @@ const module = "github.com/unbake-dev/unbake/"
 
 // layers are the packages from the top down: each imports only what stands below it.
 var layers = []string{
-	"cmd/unbake", "rules", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/audit", "rewrite/image/imagetest", "rewrite/image", "rewrite/service", "rewrite/flow",
-	"compose", "rewrite/callers", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
+	"cmd/unbake", "rules", "rewrite/inventory", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/history", "rewrite/audit", "rewrite/image/imagetest", "rewrite/image", "rewrite/service", "rewrite/flow",
+	"compose/cloud", "compose/kubernetes", "compose/vault", "compose/stack", "compose/project", "compose", "rewrite/callers", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
 	"rewrite/transact", "rewrite/yamledit", "rewrite/images", "rewrite/edit",
 }
 

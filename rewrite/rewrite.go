@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Least    Safety              // the least safe fixes that are made; Manual: none are
 	Harden   bool                // look for what is no leak too, and could be kept better
+	Targets  []*Rule             // asked of the compose files when nothing else is left to fix: they write new files
 	Progress func(done, all int) // called as files are read, from many goroutines; may be nil
 }
 
@@ -55,6 +56,7 @@ type Plan struct {
 
 	ws    *Workspace
 	masks *masks
+	first []*state // before any fix; nil where a file could not be read
 }
 
 // engine is what does not change during a run.
@@ -112,11 +114,15 @@ func Run(ws *Workspace, paths []string, rules []*Rule, opts Options) (*Plan, err
 		// The guilty fix is set aside, and the others are made without it.
 		withdrawn[key] = fmt.Sprintf("the fix was withdrawn (%v); report this", why)
 	}
-	ws, last, fixed := made.ws, made.last, made.fixed
+	last := made.last
+	if err := made.targets(first); err != nil {
+		return nil, err
+	}
+	ws, fixed := made.ws, made.fixed
 	for _, s := range made.steps {
 		plan.Made = append(plan.Made, s.fix)
 	}
-	plan.ws = ws
+	plan.ws, plan.first = ws, first
 	plan.leftovers(first, fixed)
 	for i, p := range paths {
 		if first[i] != nil {

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 )
@@ -78,6 +80,12 @@ func (w *Workspace) Link(name string) bool {
 
 // Tracked reports whether git has the file.
 func (w *Workspace) Tracked(name string) bool { return w.tracked(name) }
+
+// Created reports whether a file is there in this state, and not on disk.
+func (w *Workspace) Created(name string) bool {
+	c, ok := w.changed[name]
+	return ok && c.old == nil
+}
 
 // Exists reports whether there is a file or folder of that name.
 func (w *Workspace) Exists(name string) bool {
@@ -151,6 +159,7 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 	}
 	next.project = flow.NewProject(next, next.Paths)
 	next.project.SecretFiles = w.project.SecretFiles // a fix makes none
+	next.project.Reader = w.project.Reader
 	// What stands around the Dockerfiles is not read again where it is as it was.
 	around := func(of func(string) bool) bool {
 		return slices.ContainsFunc(fix.Changes, func(c Change) bool { return of(c.Path) })
@@ -160,6 +169,20 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 		if !around(flow.Around) {
 			next.project.Compose = w.project.Compose
 		}
+	}
+	uses, changed := w.project.Uses, []string(nil)
+	for _, c := range fix.Changes {
+		if compose.HasUses(c.Path) {
+			changed = append(changed, c.Path)
+		}
+	}
+	if next.project.Uses = uses; changed != nil {
+		next.project.Uses = sync.OnceValue(func() []compose.Use {
+			kept := slices.DeleteFunc(slices.Clone(uses()), func(u compose.Use) bool { return slices.Contains(changed, u.Path) })
+			kept = append(kept, compose.Uses(next, changed)...)
+			slices.SortStableFunc(kept, func(a, b compose.Use) int { return strings.Compare(a.Path, b.Path) })
+			return kept
+		})
 	}
 	return next, nil
 }

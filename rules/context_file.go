@@ -124,10 +124,15 @@ CMD ["node", "server.js"]
 func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	c := s.Copied
 	switch {
-	case s.Exposure == flow.RunTime:
-		return nil, "the running container may read it: give it to the container when it starts, then add it to the ignore file of the build"
 	case len(s.Doubts) > 0:
 		return nil, because(s.Doubts[0])
+	}
+	var containers []*compose.Service
+	if s.Exposure == flow.RunTime {
+		var reason string
+		if containers, reason = filesAtStart(p, s); reason != "" {
+			return nil, reason
+		}
 	}
 	file := path.Join(c.Context, c.Source)
 	line, others, reason := contextLine(p, s)
@@ -150,12 +155,12 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if read = read || readToo; read {
 		fix.Title = "mount " + s.Name + " where it is read, and keep it out of the build context"
 		fix.Passes = []rewrite.Passed{{ID: s.ID, File: file}}
-		composed, reason := composeFile(s.ID, builders, file)
-		if reason != "" {
-			return nil, reason
-		}
-		fix.Changes = append(fix.Changes, composed...)
 	}
+	composed, reason := composeSecret(s.ID, file, builders, containers, c.Target)
+	if reason != "" {
+		return nil, reason
+	}
+	fix.Changes = append(fix.Changes, composed...)
 	if len(edits) > 0 {
 		fix.Changes = append(fix.Changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(edits)})
 	}
@@ -168,7 +173,8 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
 	reviewFile(p, s, fix, file, gone, also)
-	if !read && !c.Mounted {
+	atStart(p, s, fix, containers, file)
+	if !read && !c.Mounted && len(containers) == 0 {
 		fix.Safety = rewrite.Review
 		fix.Needs = strings.TrimSuffix("nothing is known to read "+c.Source+" from the image: check that; "+fix.Needs, "; ")
 	}

@@ -194,15 +194,7 @@ func (d *giver) place() (reason string) {
 	}
 	names := []string{d.name}
 	if !slices.ContainsFunc(d.places, func(s service.Place) bool { return s.Default != "" }) {
-		own := identifierOf(d.all[0].name) + "_" + d.name
-		stem := identifierOf(strings.TrimSuffix(strings.TrimSuffix(path.Base(d.file0()), path.Ext(d.file0())), ".")) + "_" + d.name
-		names = append(names, own, stem)
-		for n := 2; n < 10; n++ {
-			names = append(names, fmt.Sprintf("%s_%d", own, n))
-		}
-		if d.otherValue(d.name) {
-			names = names[1:]
-		}
+		names = d.names()
 	}
 	for _, name := range names {
 		taken, why := d.placeAs(name)
@@ -217,27 +209,75 @@ func (d *giver) place() (reason string) {
 	return reason
 }
 
-// file0 is the path of the first file that the value stands in.
-func (d *giver) file0() string { return d.all[0].parts[0].File.Path }
+// names are those that the secret can have, the best first: its own, unless that means another value too, then with the service's before it;
+// where another file gives the same service another value, with that of the file.
+func (d *giver) names() []string {
+	service, file := d.otherValue()
+	own := identifierOf(d.all[0].name) + "_" + d.name
+	var names []string
+	if !service && !file {
+		names = append(names, d.name)
+	}
+	if stem := stemOf(d.fromFile()); file && stem != "" {
+		names = append(names, stem+"_"+d.name, stem+"_"+own)
+	} else if file && !service {
+		names = append(names, d.name)
+	}
+	names = append(names, own)
+	for n := 2; n < 10; n++ {
+		names = append(names, fmt.Sprintf("%s_%d", own, n))
+	}
+	return names
+}
 
-// otherValue reports whether another container of the project has a variable of that name with another value: a name in .env that means one of
-// them would be taken for both.
-func (d *giver) otherValue(name string) bool {
+// fromFile is the file that the value stands in first, "" if it is in none.
+func (d *giver) fromFile() string {
+	if len(d.places) == 0 {
+		return ""
+	}
+	return d.places[0].Service.File.Path
+}
+
+// stemOf is what a compose file's name has of its own: dev of docker-compose.dev.yml.
+func stemOf(file string) string {
+	stem := strings.TrimSuffix(path.Base(file), path.Ext(file))
+	stem = strings.TrimPrefix(strings.TrimPrefix(stem, "docker-"), "compose")
+	return strings.Trim(identifierOf(strings.Trim(stem, ".-_")), "_")
+}
+
+// otherValue reports whether another service of the project, or the same one in another file, has a variable of the name with another value:
+// a name in .env that means one of them would be taken for both.
+func (d *giver) otherValue() (inService, inFile bool) {
+	own := map[string]bool{}
+	for _, ct := range d.all {
+		own[ct.name] = true
+	}
 	for _, f := range d.files {
 		for _, s := range f.Services {
 			for _, t := range s.Texts {
-				if t.Where != compose.InEnvironment || t.Name != name || !t.HasValue || t.Value == "" || len(compose.Variables(t.Value)) > 0 && strings.Contains(t.Value, "{"+name) {
+				if !own[s.Name] && t.Where == compose.InEnvironment && strings.HasSuffix(t.Value, "/run/secrets/"+identifierOf(s.Name)+"_"+d.name) {
+					inService = true // it has had the name before it since an earlier fix
+				}
+				if t.Where != compose.InEnvironment || t.Name != d.name || !t.HasValue || t.Value == "" || t.Start < 0 {
 					continue
 				}
-				if !slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Service == s && x.Text.Start == t.Start }) {
-					if literal, ok := compose.Literal(t.Value); !ok || literal != d.value.Reveal() {
-						return true
-					}
+				if names := compose.Variables(t.Value); len(names) == 1 && names[0] == d.name {
+					continue
+				}
+				if literal, ok := compose.Literal(t.Value); ok && literal == d.value.Reveal() || slices.ContainsFunc(d.places, func(x service.Place) bool {
+					return x.Service == s && x.Text.Start == t.Start
+				}) {
+					continue
+				}
+				if own[s.Name] {
+					inFile = true
+				} else {
+					inService = true
 				}
 			}
 		}
 	}
-	return false
+	return inService, inFile
 }
 
 // placeAs puts the value under a name; taken reports whether that fails because of the name.

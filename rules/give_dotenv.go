@@ -12,6 +12,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+	"github.com/unbake-dev/unbake/rewrite/service"
 )
 
 // addDotenv adds the value to the .env of the project, and to lines what keeps it out of git and of images. The change has no edit where the
@@ -21,7 +22,11 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	file := d.base().EnvPath()
 	for _, f := range d.files {
 		if f.EnvPath() != file || file == "" {
-			return change, false, f.Path + ": which .env it takes variables from is not certain"
+			why := f.EnvReason()
+			if why == "" {
+				why = "its variables come from another .env than those of " + d.base().Path
+			}
+			return change, false, f.Path + ": " + why
 		}
 	}
 	if ws.Tracked(file) {
@@ -29,9 +34,6 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	}
 	if ws.Link(file) {
 		return change, false, file + " is a symbolic link, which nothing is written through"
-	}
-	if why := d.deployed(); why != "" {
-		return change, false, why
 	}
 	if why := d.named(name, file); why != "" {
 		return change, true, why
@@ -45,7 +47,7 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 	if err != nil {
 		return change, true, file + ": " + err.Error()
 	}
-	if !fresh {
+	if !fresh && !ws.Created(file) {
 		if why := d.brought(file); why != "" {
 			return change, false, why
 		}
@@ -76,6 +78,9 @@ func (d *giver) named(name, file string) (why string) {
 			continue
 		}
 		if f.EnvPath() == file && d.uses(f, name) {
+			if slices.ContainsFunc(d.places, func(x service.Place) bool { return x.Default == name }) {
+				return f.Path + " takes " + name + " without this default too: it would get a value there that it does not have now"
+			}
 			return f.Path + " takes " + name + " from the environment for something else"
 		}
 		for _, s := range f.Services {
@@ -124,16 +129,6 @@ func (d *giver) uses(f *compose.File, name string) bool {
 	return false
 }
 
-// deployed says which script has the file without its .env: docker stack deploy reads none, and --env-file names another.
-func (d *giver) deployed() (why string) {
-	for _, f := range d.files {
-		if m, ok := d.p.Workspace.Project().Callers().WithoutDotenv(f.Path); ok {
-			return at(m.Path, m.Line) + " runs " + f.Path + " without its .env"
-		}
-	}
-	return ""
-}
-
 // brought says which image has the .env as it is: what is in it besides may be read there.
 func (d *giver) brought(file string) (why string) {
 	project := d.p.Workspace.Project()
@@ -141,21 +136,21 @@ func (d *giver) brought(file string) (why string) {
 		if !rewrite.IsDockerfile(path.Base(name)) {
 			continue
 		}
-		dirs, _ := project.Contexts(name)
+		src, err := d.p.Workspace.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		f, err := dockerfile.Parse(name, src)
+		if err != nil {
+			continue
+		}
+		dirs, _ := flow.BuiltFrom(f, project)
 		for _, dir := range dirs {
 			rel, ok := ignorefile.Inside(dir, file)
 			if !ok {
 				continue
 			}
 			if src, err := d.p.Workspace.ReadFile(ignorefile.ForContext(d.p.Workspace, name, dir)[0]); err == nil && ignorefile.Covers(src, rel) {
-				continue
-			}
-			src, err := d.p.Workspace.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			f, err := dockerfile.Parse(name, src)
-			if err != nil {
 				continue
 			}
 			if s := flow.Brought(f, project, dir, rel); s != nil {
@@ -208,7 +203,7 @@ func (d *giver) tell() {
 		switch ct.form {
 		case byImageFile:
 			for _, name := range ct.file.names {
-				file = append(file, name+" of "+ct.name)
+				file = append(file, ct.name+" "+name)
 			}
 			d.out.safety = min(d.out.safety, rewrite.Review)
 			if ct.file.first {
@@ -220,7 +215,7 @@ func (d *giver) tell() {
 	}
 	slices.Sort(file)
 	if len(file) > 0 {
-		d.out.said = append(d.out.said, "give it as a file by "+strings.Join(file, ", "))
+		d.out.said = append(d.out.said, "give "+strings.Join(file, ", "))
 	}
 	if len(env) > 0 {
 		d.out.said = append(d.out.said, "give "+strings.Join(env, ", ")+" "+d.variable())

@@ -55,8 +55,8 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 		if d.shared(x, ct) {
 			return nil, "another service has it through an anchor"
 		}
-		if x.Service.File.Dir == "" {
-			return nil, "the folder of the file is not certain"
+		if x.Service.File.Dir == "" || x.Service.File.V1 {
+			return nil, "the file has no place for secrets"
 		}
 	}
 	value := d.value.Reveal()
@@ -263,14 +263,13 @@ func (d *giver) built(s starting, builds []*compose.Service) (starting, string) 
 // elsewhere says what else has to do with the variable: the plain one must be nowhere beside the file's, and nothing but the image's own
 // process may read it.
 func (d *giver) elsewhere(ct *container, variable, fileVariable string, start starting) (why string) {
-	set := 0
 	for _, s := range ct.parts {
 		for _, t := range s.Texts {
 			switch {
 			case t.Where == compose.InEnvironment && t.Name == fileVariable && fileVariable != variable:
 				return fileVariable + " is set already"
-			case t.Where == compose.InEnvironment && t.Name == variable:
-				set++
+			case t.Where == compose.InEnvironment && t.Name == variable && !slices.ContainsFunc(ct.places, func(x service.Place) bool { return x.Service == s && x.Text.Start == t.Start }):
+				return "another file sets it too"
 			case t.Where == compose.InLabels && strings.Contains(t.Value, variable):
 				return "a label names it"
 			}
@@ -288,9 +287,6 @@ func (d *giver) elsewhere(ct *container, variable, fileVariable string, start st
 		if hidden(s.File, variable) {
 			return s.File.Path + " reads it in another place"
 		}
-	}
-	if set > 1 {
-		return "more than one file sets it"
 	}
 	for _, in := range start.checks {
 		if strings.Contains(in.Text, variable) {
@@ -423,7 +419,6 @@ func fromFile(sc service.Script, names map[string]string, literals []service.Pla
 			return nil, "its health check has it in a place where nothing can be read"
 		}
 	}
-	own := len(edits)
 	for name := range names {
 		for _, u := range script.UsesOf(name) {
 			if text := source[u.Start:u.End]; u.Form != "" || text != "$"+name && text != "${"+name+"}" {
@@ -438,7 +433,6 @@ func fromFile(sc service.Script, names map[string]string, literals []service.Pla
 	if len(edits) == 0 {
 		return nil, ""
 	}
-	_ = own
 	slices.SortFunc(edits, func(a, b shell.TextEdit) int { return a.Start - b.Start })
 	return func(id string) string {
 		var out []shell.TextEdit

@@ -107,13 +107,14 @@ services:
 	},
 }
 
-// projectOf returns the files that are merged with the one that is looked at, itself among them.
+// projectOf returns the files that are used with the one that is looked at, itself among them, as far as they can be read.
 func projectOf(p *rewrite.Pass) []*compose.File {
-	files := compose.Together(p.Workspace.Project().Compose(), p.Compose)
-	if !slices.Contains(files, p.Compose) {
-		return []*compose.File{p.Compose}
+	for _, group := range compose.Together(p.Workspace.Project().Compose()) {
+		if slices.Contains(group, p.Compose) {
+			return slices.DeleteFunc(slices.Clone(group), func(f *compose.File) bool { return f.Err != nil })
+		}
 	}
-	return files
+	return []*compose.File{p.Compose}
 }
 
 func reportCompose(p *rewrite.Pass, s *service.Secret, files []*compose.File) {

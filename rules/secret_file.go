@@ -92,10 +92,15 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, because(s.Doubts[0])
 	case !c.Known:
 		return nil, "its place in the image is not certain"
-	case s.Exposure == flow.RunTime:
-		return nil, "the running container may need it: give it to the container as a secret or a volume first"
-	case len(s.Readers) == 0:
+	case s.Exposure == flow.Build && len(s.Readers) == 0:
 		return nil, "nothing in the build is known to read it: the running container may"
+	}
+	var containers []*compose.Service
+	if s.Exposure == flow.RunTime {
+		var reason string
+		if containers, reason = filesAtStart(p, s); reason != "" {
+			return nil, reason
+		}
 	}
 	if why := copiedOn(p.File, s); why != "" {
 		return nil, why
@@ -148,7 +153,10 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason != "" {
 		return nil, reason
 	}
-	composed, reason := composeFile(s.ID, append(slices.Clone(s.Builders), builders...), file)
+	if len(s.Readers) > 0 {
+		builders = append(slices.Clone(s.Builders), builders...)
+	}
+	composed, reason := composeSecret(s.ID, file, builders, containers, c.Target)
 	if reason != "" {
 		return nil, reason
 	}
@@ -163,13 +171,16 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		Title:   "mount " + s.Name + " where it is read",
 		Safety:  rewrite.Safe,
 		Changes: changes,
-		Passes:  []rewrite.Passed{{ID: s.ID, File: file}},
 		Intents: append(meant.list(), alsoMeant...),
+	}
+	if len(s.Readers) > 0 {
+		fix.Passes = []rewrite.Passed{{ID: s.ID, File: file}}
 	}
 	if c.Passed {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
 	reviewFile(p, s, fix, file, gone, also)
+	atStart(p, s, fix, containers, file)
 	return fix, ""
 }
 
@@ -468,30 +479,4 @@ func withFolder(f *dockerfile.File, s *flow.Secret) *dockerfile.Instruction {
 		}
 	}
 	return nil
-}
-
-// composeFile gives services that build the image the file as a secret.
-func composeFile(id string, builders []*compose.Service, file string) ([]rewrite.Change, string) {
-	var changes []rewrite.Change
-	byFile := map[*compose.File][]compose.Migration{}
-	var order []*compose.File
-	for _, svc := range builders {
-		if svc.Build == nil || svc.Overrides || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
-			continue
-		}
-		if byFile[svc.File] == nil {
-			order = append(order, svc.File)
-		}
-		byFile[svc.File] = append(byFile[svc.File], compose.Migration{Service: svc, AddSecrets: []string{id}})
-	}
-	for _, f := range order {
-		edits, err := compose.Edits(f, byFile[f], []compose.NamedSecret{{Name: id, SecretDef: compose.SecretDef{File: relative(path.Dir(f.Path), file)}}})
-		if err != nil {
-			return nil, err.Error()
-		}
-		if len(edits) > 0 {
-			changes = append(changes, rewrite.Change{Path: f.Path, Edits: edits})
-		}
-	}
-	return changes, ""
 }

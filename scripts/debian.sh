@@ -3,6 +3,8 @@
 #
 #   debian.sh install NAME    build what is missing; print the folder of the root file system NAME
 #   debian.sh path NAME       print that folder, or fail when it is not there; builds nothing
+#   debian.sh suite           print the release that they are of
+#   debian.sh sources         print the line of an apt source for it
 #
 # `debian` is for the tests of every day: npm, pip, go, git and what else is small. `languages` is for scripts/recipes.sh.
 # Both are Debian, from the mirror and with the keyring of this machine's apt, and npm's packages from the registry that
@@ -130,5 +132,7 @@ path() {
 case "${1-} $#" in
 'install 2') install "$2" ;;
 'path 2') path "$2" ;;
-*) die "usage: debian.sh install NAME | path NAME" ;;
+'suite 1') echo "$suite" ;;
+'sources 1') sources ;;
+*) die "usage: debian.sh install NAME | path NAME | suite | sources" ;;
 esac

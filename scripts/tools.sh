@@ -1,5 +1,6 @@
 #!/bin/bash
-# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, a root file system, staticcheck.
+# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system,
+# staticcheck.
 # Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;
@@ -11,7 +12,8 @@ staticcheck_version=v0.8.2
 
 # program=package
 packages=(git=git patch=patch diff=diffutils gcc=gcc runc=runc busybox=busybox-static pre-commit=pre-commit strace=strace
-	script=bsdutils setpriv=util-linux mmdebstrap=mmdebstrap openssl=openssl npm=npm ssh-keygen=openssh-client)
+	script=bsdutils setpriv=util-linux mmdebstrap=mmdebstrap openssl=openssl npm=npm ssh-keygen=openssh-client
+	iptables=iptables)
 
 command -v go >/dev/null || { echo "tools.sh: no go, install Go $(sed -n 's/^go //p' go.mod) from https://go.dev/dl" >&2; exit 1; }
 
@@ -35,10 +37,11 @@ fi
 
 # Real builds need root; who is not root need not wait for the compiler.
 if [ "$(id -u)" = 0 ]; then
-	# Side by side: the one waits for the network, the other compiles.
+	# Side by side: the one waits for the network, the others compile.
 	scripts/debian.sh install debian >/dev/null &
 	root=$!
 	scripts/buildkit.sh install >/dev/null
+	scripts/engine.sh install >/dev/null || [ "${CI-}" != true ]
 	wait "$root" || [ "${CI-}" != true ]
 elif [ "${CI-}" = true ]; then
 	echo "tools.sh: not root: real builds cannot run" >&2

@@ -194,6 +194,7 @@ type request struct {
 	agent      string            // the socket of an ssh agent, as in --ssh default=PATH
 	env        map[string]string // of the client, where --secret id=NAME finds NAME
 	from       source            // what every FROM of an image means
+	images     map[string]source // what those of some names mean: docker.io/library/node:*
 	hosts      string            // of which address NAME=ADDRESS,… are names
 }
 
@@ -233,38 +234,58 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
 	}
-	policy, err := json.Marshal(map[string]any{"rules": []any{map[string]any{
-		"action":   "CONVERT",
-		"selector": map[string]any{"identifier": "docker-image://*", "match_type": "WILDCARD"},
-		"updates": map[string]any{
-			"identifier": "oci-layout://docker.io/library/base@" + r.from.manifest,
-			"attrs":      map[string]any{"oci.store": "base"},
-		},
-	}}})
-	if err != nil {
-		return nil, err
-	}
-	policyFile := filepath.Join(out, "policy.json")
-	if err := os.WriteFile(policyFile, policy, 0o644); err != nil {
-		return nil, err
-	}
 	layout := filepath.Join(out, "layout")
 	// The base's layer may be large: what is there already is not exported again.
 	if err := r.from.base.link(layout); err != nil {
 		return nil, err
 	}
-	args := []string{
-		"--addr", b.addr, "build", "--progress=plain", "--frontend=dockerfile.v0",
-		"--local", "context=" + r.dir,
-		"--local", "dockerfile=" + filepath.Dir(r.dockerfile),
-		"--opt", "filename=" + filepath.Base(r.dockerfile),
-		"--opt", "target=" + r.stage,
-		"--opt", "cmdline=none", // not empty: the frontend that "# syntax" names is then not fetched; the daemon's own is used
-		"--opt", "attest:provenance=mode=max",
-		"--oci-layout", "base=" + r.from.layout,
-		"--source-policy-file", policyFile,
-		"--output", "type=oci,tar=false,compression=uncompressed,force-compression=true,dest=" + layout,
+	err := b.solve(ctx, out, r, "type=oci,tar=false,compression=uncompressed,force-compression=true,dest="+layout,
+		"--opt", "attest:provenance=mode=max")
+	if err != nil {
+		return nil, err
 	}
+	return readImage(layout, r.from.base)
+}
+
+// solve builds and writes the output that is asked for. Dir is for what the builder must be told by a file.
+func (b *buildkit) solve(ctx context.Context, dir string, r request, output string, more ...string) error {
+	images := map[string]source{"*": r.from}
+	maps.Copy(images, r.images)
+	var rules []any
+	args := []string{"--addr", b.addr, "build", "--progress=plain", "--frontend=dockerfile.v0"}
+	for i, name := range slices.Backward(slices.Sorted(maps.Keys(images))) { // of two rules the first counts: the asterisk is last
+		store := fmt.Sprintf("base%d", i)
+		ref := "docker.io/library/" + store
+		for _, pattern := range []string{ref + "@*", name} { // what it was converted to is looked up again
+			rules = append(rules, map[string]any{
+				"action":   "CONVERT",
+				"selector": map[string]any{"identifier": "docker-image://" + pattern, "match_type": "WILDCARD"},
+				"updates": map[string]any{
+					"identifier": "oci-layout://" + ref + "@" + images[name].manifest,
+					"attrs":      map[string]any{"oci.store": store},
+				},
+			})
+		}
+		args = append(args, "--oci-layout", store+"="+images[name].layout)
+	}
+	policy, err := json.Marshal(map[string]any{"rules": rules})
+	if err != nil {
+		return err
+	}
+	policyFile := filepath.Join(dir, "policy.json")
+	if err := os.WriteFile(policyFile, policy, 0o644); err != nil {
+		return err
+	}
+	args = append(args,
+		"--local", "context="+r.dir,
+		"--local", "dockerfile="+filepath.Dir(r.dockerfile),
+		"--opt", "filename="+filepath.Base(r.dockerfile),
+		"--opt", "target="+r.stage,
+		"--opt", "cmdline=none", // not empty: the frontend that "# syntax" names is then not fetched; the daemon's own is used
+		"--source-policy-file", policyFile,
+		"--output", output,
+	)
+	args = append(args, more...)
 	for _, arg := range r.buildArgs {
 		args = append(args, "--opt", "build-arg:"+arg)
 	}
@@ -283,9 +304,9 @@ func (b *buildkit) build(ctx context.Context, out string, r request) (*image, er
 		client.Env = append(client.Env, name+"="+value)
 	}
 	if said, err := client.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w:\n%s", err, lastLines(string(said), 25))
+		return fmt.Errorf("%w:\n%s", err, lastLines(string(said), 25))
 	}
-	return readImage(layout, r.from.base)
+	return nil
 }
 
 func readImage(layout string, base *baseImage) (*image, error) {

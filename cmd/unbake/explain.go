@@ -19,7 +19,7 @@ func explainCommand() *cobra.Command {
 			w := cmd.OutOrStdout()
 			if len(args) == 0 {
 				for _, r := range explained() {
-					fmt.Fprintf(w, "%-12s %s\n", r.ID, r.Title)
+					fmt.Fprintf(w, "%-17s %s\n", r.ID, r.Title)
 				}
 				return nil
 			}
@@ -45,7 +45,7 @@ func explainCommand() *cobra.Command {
 
 // explained are the rules and the engine's own findings.
 func explained() []*rewrite.Rule {
-	return append(rules.All(), rewrite.LeftoverRule, rewrite.IgnoreRule)
+	return append(append(rules.All(), rewrite.LeftoverRule, rewrite.IgnoreRule), rules.Targets()...)
 }
 
 func indent(s string) string {

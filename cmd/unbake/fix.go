@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
 	"github.com/unbake-dev/unbake/rewrite/transact"
 	"github.com/unbake-dev/unbake/rules"
@@ -21,7 +24,7 @@ import (
 
 type fixFlags struct {
 	dryRun, safe, show, harden bool
-	format                     string
+	format, target             string
 }
 
 func fixCommand() *cobra.Command {
@@ -41,6 +44,7 @@ Exit code 0: nothing is left to do; 1: findings are left, or with --dry-run ther
 	cmd.Flags().BoolVar(&flags.show, "show-secrets", false, "do not mask values in the diff, so that it applies")
 	cmd.Flags().BoolVar(&flags.harden, "harden", false, "also what is no leak, and could be kept better: ${VAR} in compose files")
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&flags.target, "target", "compose", "what runs the containers: "+strings.Join(rules.TargetNames(), ", ")+"; new files are written for it")
 	return cmd
 }
 
@@ -87,7 +91,11 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 			}
 		}
 	}
-	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden}, flags.format)
+	targets, ok := rules.Target(flags.target)
+	if !ok {
+		return fmt.Errorf("--target %s: there are %s", flags.target, strings.Join(rules.TargetNames(), ", "))
+	}
+	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden, Targets: targets}, flags.format)
 	if err != nil {
 		return err
 	}
@@ -145,6 +153,8 @@ type report struct {
 	root           string
 	stdout, stderr io.Writer
 	colour         bool
+	ws             *rewrite.Workspace
+	paths          []string // that were looked at
 }
 
 // plan reads the project around the arguments and plans its fixes.
@@ -173,6 +183,9 @@ func plan(cmd *cobra.Command, args []string, opts rewrite.Options, format string
 	paths, bad, err := rewrite.Find(root, args, rewrite.IsTarget, list)
 	if err != nil {
 		return nil, &inputError{plain(err)} // it begins with the argument
+	}
+	if len(opts.Targets) > 0 && !slices.ContainsFunc(paths, func(p string) bool { return compose.IsComposeFile(path.Base(p)) }) {
+		return nil, &inputError{strings.Join(args, " ") + ": no compose file there, name it or its folder: --target writes files for one"}
 	}
 	disk, err := os.OpenRoot(root)
 	if err != nil {
@@ -206,7 +219,7 @@ func plan(cmd *cobra.Command, args []string, opts rewrite.Options, format string
 		return nil, err
 	}
 	p.Errors = append(p.Errors, bad...)
-	return &report{p, root, cmd.OutOrStdout(), stderr, tty(stderr) && os.Getenv("NO_COLOR") == ""}, nil
+	return &report{p, root, cmd.OutOrStdout(), stderr, tty(stderr) && os.Getenv("NO_COLOR") == "", ws, paths}, nil
 }
 
 // largest is the size of the largest file that is read: what is larger is none of ours.

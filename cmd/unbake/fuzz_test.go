@@ -254,7 +254,7 @@ func runMemory(t *testing.T, tree map[string]string, least rewrite.Safety) *rewr
 func quiet(t *testing.T, plan *rewrite.Plan) {
 	t.Helper()
 	var out, findings bytes.Buffer
-	p := &report{plan, ".", &out, &findings, false}
+	p := &report{Plan: plan, root: ".", stdout: &out, stderr: &findings}
 	diff := p.Diff(false)
 	if err := errors.Join(p.print("text", diff, planned), p.print("json", diff, made)); err != nil {
 		t.Fatal(err)

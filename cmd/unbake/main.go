@@ -54,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)
-	root.AddCommand(fixCommand(), checkCommand(), explainCommand(), verifyCommand(), auditCommand())
+	root.AddCommand(fixCommand(), checkCommand(), explainCommand(), verifyCommand(), auditCommand(), secretsCommand())
 	err := root.Execute()
 	var code exitCode
 	var in *inputError

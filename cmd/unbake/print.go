@@ -320,20 +320,24 @@ func (p *report) json(diff string, m mood) error {
 		out.Findings = append(out.Findings, f)
 	}
 	for _, err := range p.Errors {
-		e := jsonError{Message: plain(err)}
-		var pe *dockerfile.ParseError
-		var ye *yamledit.Error
-		if errors.As(err, &pe) {
-			e = jsonError{pe.Path, pe.Line, pe.Col, pe.Msg}
-		} else if errors.As(err, &ye) {
-			e = jsonError{ye.Path, ye.Line, ye.Col, ye.Msg}
-		} else if name, rest, ok := split(p.root, err); ok {
-			e = jsonError{Path: name, Message: rest}
-		}
-		out.Errors = append(out.Errors, e)
+		out.Errors = append(out.Errors, p.jsonError(err))
 	}
 	enc := json.NewEncoder(p.stdout)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(out)
+}
+
+// jsonError is an error with the place that it names, relative to the root.
+func (p *report) jsonError(err error) jsonError {
+	var pe *dockerfile.ParseError
+	var ye *yamledit.Error
+	if errors.As(err, &pe) {
+		return jsonError{pe.Path, pe.Line, pe.Col, pe.Msg}
+	} else if errors.As(err, &ye) {
+		return jsonError{ye.Path, ye.Line, ye.Col, ye.Msg}
+	} else if name, rest, ok := split(p.root, err); ok {
+		return jsonError{Path: name, Message: rest}
+	}
+	return jsonError{Message: plain(err)}
 }

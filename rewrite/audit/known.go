@@ -22,6 +22,7 @@ type Known struct {
 	value []byte   // nil where only the hash is known
 	hash  [32]byte // sha256 of the value
 	len   int      // bytes of the value
+	word  bool     // it is looked for as it is only
 }
 
 const (
@@ -134,6 +135,9 @@ func (k *Known) forms() []form {
 	}
 	value := string(k.value)
 	add(value, "")
+	if k.word {
+		return out
+	}
 	if strings.Contains(value, "\n") {
 		add(strings.ReplaceAll(value, "\n", "\r\n"), "")
 	}

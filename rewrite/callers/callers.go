@@ -27,7 +27,6 @@ type Index struct {
 	Builds  bool                 // something besides compose builds images
 
 	Executed map[string][]Mention // variables that a command reads which is executed in a container that runs
-	apart    []apart
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.

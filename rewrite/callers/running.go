@@ -2,34 +2,21 @@ package callers
 
 import (
 	"bytes"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 )
 
-// apart is a command that runs compose files without the .env of their folder: docker stack deploy reads none, and --env-file names another.
-type apart struct {
-	Mention
-	files []string // as the command names them; none: those that compose finds by itself
-}
-
 var (
 	read = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`\$+\{?([A-Za-z_][A-Za-z0-9_]*)`)
 	})
-	fileOption = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:-c|-f|--file|--compose-file)[ =]+["']?([^\s"']+\.ya?ml)`)
-	})
-	envOption = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`--env-file[ =]+["']?([^\s"']+)`)
-	})
 )
 
-// running indexes what a file does to containers that are there, and how it starts them. A command that goes on behind a backslash is one.
+// running indexes what a file does in containers that run. A command that goes on behind a backslash is one.
 func (x *Index) running(p string, data []byte) {
-	if !bytes.Contains(data, []byte("exec")) && !bytes.Contains(data, []byte("stack")) && !bytes.Contains(data, []byte("--env-file")) {
+	if !bytes.Contains(data, []byte("exec")) {
 		return
 	}
 	n, first := 0, 0
@@ -58,30 +45,4 @@ func (x *Index) run(at Mention, command string) {
 			}
 		}
 	}
-	stack := strings.Contains(command, "stack deploy") || strings.Contains(command, "stack up")
-	env := envOption().FindStringSubmatch(command)
-	if !stack && (env == nil || !strings.Contains(command, "compose")) || env != nil && path.Base(env[1]) == ".env" {
-		return
-	}
-	a := apart{Mention: at}
-	for _, m := range fileOption().FindAllStringSubmatch(command, -1) {
-		a.files = append(a.files, path.Clean(m[1]))
-	}
-	if !stack || len(a.files) > 0 {
-		x.apart = append(x.apart, a)
-	}
-}
-
-// WithoutDotenv returns a command that runs a compose file (its path relative to the root) without the .env of its folder.
-func (x *Index) WithoutDotenv(file string) (Mention, bool) {
-	for _, a := range x.apart {
-		dir := path.Dir(a.Path)
-		if len(a.files) == 0 && path.Dir(file) == dir {
-			return a.Mention, true
-		}
-		if slices.Contains(a.files, file) || slices.ContainsFunc(a.files, func(f string) bool { return path.Join(dir, f) == file }) {
-			return a.Mention, true
-		}
-	}
-	return Mention{}, false
 }

@@ -18,9 +18,11 @@ type Project struct {
 	FS      fs.FS
 	Paths   func() []string // all files, slash-separated, relative to the root
 	Compose func() []*compose.File
+	Uses    func() []compose.Use // of compose files by scripts and settings
 	Callers func() *callers.Index
 
-	SecretFiles *SecretFiles // by their names
+	SecretFiles *SecretFiles    // by their names
+	Reader      *compose.Reader // that Compose reads with
 
 	contexts func() map[string][]string // Dockerfile → build contexts of the services that build it
 }
@@ -29,15 +31,13 @@ type Project struct {
 // besides a Dockerfile is needed.
 func NewProject(fsys fs.FS, list func() []string) *Project {
 	paths := sync.OnceValue(list)
-	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths)}
+	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths), Reader: &compose.Reader{}}
+	p.Uses = sync.OnceValue(func() []compose.Use { return compose.Uses(fsys, paths()) })
 	p.Compose = sync.OnceValue(func() []*compose.File {
-		var files []string
-		for _, f := range paths() {
-			if compose.IsComposeFile(path.Base(f)) {
-				files = append(files, f)
-			}
+		if !slices.ContainsFunc(paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) }) {
+			return nil // what scripts say is of no interest
 		}
-		return compose.Load(fsys, files)
+		return p.Reader.Load(fsys, paths(), p.Uses())
 	})
 	p.contexts = sync.OnceValue(func() map[string][]string {
 		out := map[string][]string{}
@@ -56,7 +56,11 @@ func NewProject(fsys fs.FS, list func() []string) *Project {
 		return out
 	})
 	p.Callers = sync.OnceValue(func() *callers.Index {
-		return callers.Find(fsys, paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) })
+		read := map[string]bool{} // files of other names that are compose's too
+		for _, f := range p.Compose() {
+			read[f.Path] = f.Err == nil
+		}
+		return callers.Find(fsys, paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) || read[f] })
 	})
 	return p
 }

@@ -16,9 +16,11 @@ var fileEnvTSV string
 type Form struct {
 	Name   string   // of the variable that takes the file's path: POSTGRES_PASSWORD_FILE
 	Prefix string   // of the path, where the variable keeps its name: "file://"
-	Mode   string   // that the file must have, as in "0400"; "" where any that can be read will do
+	Mode   string   // that the file must have, as in "0400"; "" where any that lets the image's user read it will do
+	Owner  string   // the user id that must own a file of that mode; "" where Mode is
 	Groups []string // variables that take effect only if all of them come from files, this one included; as plain names
-	First  bool     // read only by a container whose data are still empty: another value later changes nothing
+	First  bool     // used only while the container's data are still empty: another value later changes nothing
+	Reads  []string // programs that take the plain variable unasked: where a health check runs one, it fails with the file
 	When   []string // first words of a command with which it is read, as patterns; none: any command. The image's own command is one of them
 	Source string   // repository:path[:line] that says so
 }
@@ -49,6 +51,10 @@ var formRows = sync.OnceValue(func() []formRow {
 				r.First = true
 			case "mode":
 				r.Mode = value
+			case "owner":
+				r.Owner = value
+			case "reads":
+				r.Reads = strings.Split(value, ",")
 			case "with":
 				r.Groups = strings.Split(value, ",")
 			}
@@ -66,7 +72,7 @@ func FileForm(image, variable string) (Form, bool) {
 		return Form{}, false
 	}
 	f := r.Form
-	f.When, f.Groups = slices.Clone(f.When), slices.Clone(f.Groups)
+	f.When, f.Groups, f.Reads = slices.Clone(f.When), slices.Clone(f.Groups), slices.Clone(f.Reads)
 	if prefix, ok := strings.CutPrefix(r.form, "="); ok {
 		f.Name, f.Prefix = variable, prefix
 		return f, true

@@ -1,6 +1,7 @@
 package images_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/unbake-dev/unbake/rewrite/images"
@@ -77,7 +78,8 @@ func TestNoFileForm(t *testing.T) {
 		{"postgres-exporter", "POSTGRES_PASSWORD"},
 		{"registry.example.com/postgres", "POSTGRES_PASSWORD"},
 		{"someone/postgres", "POSTGRES_PASSWORD"},
-		{"bitnami/postgresql", "POSTGRES_PASSWORD"},
+		{"bitnami/postgres", "POSTGRES_PASSWORD"},
+		{"bitnami/postgresql:11", "POSTGRESQL_PASSWORD"},
 		{"${IMAGE}", "POSTGRES_PASSWORD"},
 		{"${IMAGE:-postgres}", "POSTGRES_PASSWORD"},
 		{"postgres:${TAG}", "POSTGRES_PASSWORD"},
@@ -98,9 +100,54 @@ func TestNoFileForm(t *testing.T) {
 		{"rabbitmq:3.9-management", "RABBITMQ_DEFAULT_PASS"},
 		{"rabbitmq", "RABBITMQ_DEFAULT_PASS"},
 		{"redis:7", "REDIS_PASSWORD"},
+		{"grafana/grafana:5.1.0", "GF_SECURITY_ADMIN_PASSWORD"},
+		{"grafana/grafana", "GF_SECURITY_ADMIN_PASSWORD__FILE"},
+		{"grafana/grafana", "GF_AWS_default_SECRET_ACCESS_KEY"},
+		{"grafana/loki", "GF_SECURITY_ADMIN_PASSWORD"},
+		{"gitea/gitea:1.19", "GITEA__database__PASSWD"},
+		{"gitea/act_runner", "GITEA__database__PASSWD"},
+		{"nextcloud:22.2.3", "MYSQL_PASSWORD"},
+		{"linuxserver/mariadb:10.5.8", "MYSQL_ROOT_PASSWORD"},
+		{"linuxserver/mariadb", "FILE__MYSQL_ROOT_PASSWORD"},
+		{"percona:psmdb-7.0", "MYSQL_ROOT_PASSWORD"},
+		{"influxdb:1.8", "DOCKER_INFLUXDB_INIT_PASSWORD"},
+		{"influxdb:2.1", "DOCKER_INFLUXDB_INIT_PASSWORD"},
+		{"influxdb:3-core", "DOCKER_INFLUXDB_INIT_PASSWORD"},
+		{"minio/minio:RELEASE.2019-10-12T01-39-57Z", "MINIO_SECRET_KEY"},
+		{"traefik:v2.11", "AWS_SECRET_ACCESS_KEY"},
+		{"n8nio/n8n", "N8N_ENCRYPTION_KEY"},
+		{"ghcr.io/goauthentik/server:2024.2", "AUTHENTIK_BOOTSTRAP_PASSWORD"},
+		{"ghcr.io/immich-app/immich-server:v1.90.2", "DB_PASSWORD"},
 	} {
 		if f, ok := images.FileForm(c[0], c[1]); ok {
 			t.Errorf("FileForm(%q, %q) = %+v; want none", c[0], c[1], f)
+		}
+	}
+}
+
+// TestOddForms has the forms that are not a suffix and nothing else.
+func TestOddForms(t *testing.T) {
+	for _, c := range []struct {
+		image, variable string
+		want            images.Form
+	}{
+		{"grafana/grafana:11.2.0", "GF_DATABASE_PASSWORD", images.Form{Name: "GF_DATABASE_PASSWORD__FILE"}},
+		{"grafana/grafana-oss", "GF_SECURITY_ADMIN_PASSWORD", images.Form{Name: "GF_SECURITY_ADMIN_PASSWORD__FILE", First: true}},
+		{"docker.gitea.com/gitea:1.24.0-rootless", "GITEA__database__PASSWD", images.Form{Name: "GITEA__database__PASSWD__FILE"}},
+		{"lscr.io/linuxserver/bookstack", "DB_PASSWORD", images.Form{Name: "FILE__DB_PASSWORD"}},
+		{"ghcr.io/goauthentik/server:2024.2.1", "AUTHENTIK_SECRET_KEY", images.Form{Name: "AUTHENTIK_SECRET_KEY", Prefix: "file://"}},
+		{"docker.elastic.co/elasticsearch/elasticsearch:8.15.0", "ELASTIC_PASSWORD",
+			images.Form{Name: "ELASTIC_PASSWORD_FILE", Mode: "0400", Owner: "1000", First: true, When: []string{"eswrapper"}}},
+		{"nextcloud:30-apache", "MYSQL_PASSWORD", images.Form{Name: "MYSQL_PASSWORD_FILE", First: true, When: []string{"apache2*", "php-fpm"},
+			Groups: []string{"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"}}},
+		{"clickhouse/clickhouse-server:24.8", "CLICKHOUSE_PASSWORD", images.Form{Name: "CLICKHOUSE_PASSWORD_FILE", When: []string{"--*"},
+			Reads: []string{"clickhouse-client", "clickhouse"}}},
+		{"vaultwarden/server:${TAG}", "ADMIN_TOKEN", images.Form{Name: "ADMIN_TOKEN_FILE"}},
+	} {
+		got, ok := images.FileForm(c.image, c.variable)
+		got.Source = ""
+		if !ok || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("FileForm(%q, %q) = %+v, %v; want %+v", c.image, c.variable, got, ok, c.want)
 		}
 	}
 }
@@ -114,6 +161,11 @@ func TestNever(t *testing.T) {
 		{"rabbitmq:4.1-management-alpine", "RABBITMQ_DEFAULT_USER", true},
 		{"rabbitmq", "RABBITMQ_DEFAULT_PASS", true},
 		{"rabbitmq:3.8", "RABBITMQ_DEFAULT_PASS", false},
+		{"quay.io/keycloak/keycloak:26.0", "KC_DB_PASSWORD", true},
+		{"redis:${TAG}", "REDIS_PASSWORD", true},
+		{"mcr.microsoft.com/mssql/server:2022-latest", "MSSQL_SA_PASSWORD", true},
+		{"n8nio/n8n:1.88.0", "N8N_ENCRYPTION_KEY", true},
+		{"myredis", "REDIS_PASSWORD", false},
 		{"rabbitmq:${TAG}", "RABBITMQ_DEFAULT_PASS", false},
 		{"postgres", "POSTGRES_PASSWORD", false},
 	} {

@@ -75,29 +75,34 @@ func argv(cell string) (command []string, ok bool) {
 }
 
 // StartOf returns what a container of an image does first. Of a tag that is not known (a variable, a digest alone) it says what holds for
-// all versions of the image, those for Windows aside.
+// all versions of the image, those for Windows aside, if all of them are known.
 func StartOf(image string) (Start, bool) {
 	repo, tag := Name(image)
 	if repo == "" {
 		return Start{}, false
 	}
-	var s Start
-	found := false
+	var ways []Start
+	all := false
 	for _, r := range startRows() {
-		switch {
-		case !anyLike(r.images, repo):
-		case tag != "" && r.tags.match(tag):
-			return r.clone(), true
-		case tag != "":
-		case !found:
-			s, found = r.clone(), true
-		case s.User != r.User:
-			return Start{}, false
-		default:
-			s = s.and(r.Start)
+		if !anyLike(r.images, repo) {
+			continue
 		}
+		if tag != "" && r.tags.match(tag) {
+			return r.clone(), true
+		}
+		ways, all = append(ways, r.clone()), all || r.tags.match("")
 	}
-	return s, found
+	if tag != "" || !all {
+		return Start{}, false
+	}
+	s := ways[0]
+	for _, t := range ways[1:] {
+		if s.User != t.User {
+			return Start{}, false
+		}
+		s = s.and(t)
+	}
+	return s, true
 }
 
 func (s Start) clone() Start {

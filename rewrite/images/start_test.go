@@ -39,6 +39,21 @@ func TestStart(t *testing.T) {
 		{"mariadb:10.5", []string{"docker-entrypoint.sh"}, []string{"mysqld"}, "", true, []string{"bash"}, []string{"mysqld", "--help"}},
 		{"mariadb:11", []string{"docker-entrypoint.sh"}, []string{"mariadbd"}, "", true, []string{"bash"}, []string{"mysqld", "mariadbd"}},
 		{"memcached:1.6", []string{"docker-entrypoint.sh"}, []string{"memcached"}, "memcache", true, []string{"memcached"}, []string{"-m"}},
+		{"denoland/deno:2.1.4", []string{"/tini", "--", "docker-entrypoint.sh"}, []string{"?"}, "", true, []string{"deno", "sh"}, []string{"run", "-A"}},
+		{"denoland/deno:distroless", []string{"/tini", "--", "/bin/deno"}, []string{"?"}, "", false, nil, []string{"deno", "sh"}},
+		{"oven/bun:1-alpine", []string{"/usr/local/bin/docker-entrypoint.sh"}, []string{"/usr/local/bin/bun"}, "", true, []string{"bun"}, []string{"run", "index.ts"}},
+		{"eclipse-temurin:21-jre-alpine", []string{"/__cacert_entrypoint.sh"}, []string{"?"}, "", true, []string{"java"}, nil},
+		{"eclipse-temurin:8u302-b08-jdk", []string{"?"}, []string{"?"}, "", true, []string{"java"}, nil},
+		{"maven:3.9-eclipse-temurin-21", []string{"/usr/local/bin/mvn-entrypoint.sh"}, []string{"mvn"}, "", true, []string{"java"}, nil},
+		{"mcr.microsoft.com/dotnet/aspnet:8.0", nil, []string{"?"}, "", true, []string{"dotnet"}, nil},
+		{"mcr.microsoft.com/dotnet/aspnet:8.0-jammy-chiseled", []string{"/usr/bin/dotnet"}, []string{"--info"}, "1654", false, nil, []string{"dotnet"}},
+		{"gcr.io/distroless/static-debian12:nonroot", nil, nil, "65532", false, []string{"/app"}, nil},
+		{"gcr.io/distroless/static:debug", []string{"/busybox/sh"}, nil, "", false, nil, []string{"sh"}},
+		{"gcr.io/distroless/nodejs22-debian12", []string{"/nodejs/bin/node"}, nil, "", false, nil, []string{"app.js", "node"}},
+		{"public.ecr.aws/lambda/python:3.12", []string{"/lambda-entrypoint.sh"}, nil, "", true, nil, []string{"app.handler"}},
+		{"phusion/baseimage:focal-1.2.0", nil, []string{"/sbin/my_init"}, "", true, []string{"/sbin/my_init"}, nil},
+		{"bitnami/postgresql:16", []string{"/opt/bitnami/scripts/postgresql/entrypoint.sh"}, []string{"/opt/bitnami/scripts/postgresql/run.sh"}, "1001", true,
+			[]string{"psql"}, []string{"/opt/bitnami/scripts/postgresql/run.sh"}},
 		{"scratch", nil, nil, "", false, nil, nil},
 	} {
 		s, ok := images.StartOf(c.image)
@@ -71,7 +86,8 @@ func TestStart(t *testing.T) {
 
 func TestNoStart(t *testing.T) {
 	for _, image := range []string{
-		"mynode", "someone/node", "registry.example.com/node:22", "${IMAGE}", "node:22-windowsservercore", "python:3.12-windowsservercore-ltsc2022", "",
+		"mynode", "someone/node", "registry.example.com/node:22", "${IMAGE}", "node:22-windowsservercore", "mcr.microsoft.com/dotnet/aspnet:8.0-nanoserver-ltsc2022",
+		"mcr.microsoft.com/dotnet/aspnet:7.0-jammy-chiseled", "gcr.io/distroless/base@sha256:0123", "denoland/deno:${V}", "denoland/deno:alpine-1.0.0", "python:3.12-windowsservercore-ltsc2022", "",
 	} {
 		if s, ok := images.StartOf(image); ok {
 			t.Errorf("StartOf(%q) = %+v", image, s)

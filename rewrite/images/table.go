@@ -71,10 +71,16 @@ var windows = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`windows|nanoserver|servercore|ltsc20\d\d`)
 })
 
-// old are releases of distributions that tags without a version were built on last years ago: what such a tag is, is not known.
-var old = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`wheezy|jessie|stretch|buster|precise|trusty|xenial|bionic|focal`)
+// obscure are tags that begin with no version and may yet be of any: built on a release of a distribution whose time is over, or with a
+// version further on ("alpine-1.40").
+var obscure = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`wheezy|jessie|stretch|buster|precise|trusty|xenial|bionic|focal|[-.]v?\d+\.\d`)
 })
+
+// versioned tells whether a row speaks of versions.
+func (t tags) versioned() bool {
+	return slices.ContainsFunc(t, func(w string) bool { return w[0] == '<' || strings.HasSuffix(w, "+") })
+}
 
 // match tells whether a row is about a tag; "" is a tag that is not known.
 //
@@ -96,7 +102,7 @@ func (t tags) match(tag string) bool {
 		return false
 	}
 	v := version(tag)
-	if v == nil && old().MatchString(tag) && slices.ContainsFunc(t, func(w string) bool { return w[0] == '<' || strings.HasSuffix(w, "+") }) {
+	if v == nil && t.versioned() && obscure().MatchString(tag) {
 		return false
 	}
 	some, one := false, false // patterns, and one that matches

@@ -2,6 +2,7 @@ package images
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestTables(t *testing.T) {
 			seen[key] = true
 		}
 		for _, need := range words(c[4]) {
-			if key, _, _ := strings.Cut(need, "="); key != "first" && key != "mode" && key != "with" {
+			if key, _, _ := strings.Cut(need, "="); !slices.Contains([]string{"first", "mode", "owner", "with", "reads"}, key) {
 				t.Errorf("file_env.tsv: %s needs %q", c[0], need)
 			}
 		}
@@ -70,9 +71,68 @@ func TestTags(t *testing.T) {
 		{"~*fpm* ~*cli*", "8-cli", true}, {"~*fpm* ~*cli*", "8", false}, {"8+ ~*fpm*", "7-fpm", false},
 		{"!*cli*", "cli-2", false}, {"!*cli*", "6", true}, {"!*cli*", "", false},
 		{"8+", "v8.1", true}, {"8+", "jessie", false}, {"8+", "8-jessie", true}, {"!*cli*", "jessie", true},
+		{"8+", "alpine-7.1", false}, {"8+", "php8.3-alpine3.20", true}, {"8+", "slim-bookworm", true}, {"8+", "8.1-alpine-3.1", true},
 	} {
 		if got := tags(words(c.tags)).match(c.tag); got != c.want {
 			t.Errorf("%q on %q: %v", c.tags, c.tag, got)
 		}
 	}
+}
+
+// TestRows has every row be the answer to a question.
+func TestRows(t *testing.T) {
+	for i, r := range formRows() {
+		for _, image := range examples(r.images) {
+			for _, variable := range r.variables {
+				if variable[0] == '!' {
+					continue
+				}
+				ref := image + ":" + example(r.tags)
+				got, ok := rowOf(ref, strings.ReplaceAll(variable, "*", "X"))
+				if !ok || got.Source != r.Source || got.form != r.form || !slices.Equal(got.tags, r.tags) {
+					t.Errorf("file_env.tsv: row %d: %s, %s is answered by %+v, %v", i, ref, variable, got, ok)
+				}
+				if _, form := FileForm(ref, strings.ReplaceAll(variable, "*", "X")); form == (r.form == "never") {
+					t.Errorf("file_env.tsv: row %d: %s, %s: file form %v", i, ref, variable, form)
+				}
+			}
+		}
+	}
+	for i, r := range startRows() {
+		for _, image := range examples(r.images) {
+			ref := image + ":" + example(r.tags)
+			if got, ok := StartOf(ref); !ok || got.Source != r.Source || got.User != r.User || !slices.Equal(got.Entrypoint, r.Entrypoint) {
+				t.Errorf("start.tsv: row %d: %s is answered by %+v, %v", i, ref, got, ok)
+			}
+		}
+	}
+}
+
+func examples(images []string) []string {
+	var out []string
+	for _, p := range images {
+		out = append(out, strings.ReplaceAll(p, "*", "x"))
+	}
+	return out
+}
+
+// example is a tag that a row is about, and no row of a later version.
+func example(t tags) string {
+	from, before, like := "", "", ""
+	for _, w := range t {
+		switch {
+		case w == "*":
+			return "0.0.1"
+		case w[0] == '~' && like == "":
+			like = strings.ReplaceAll(w[1:], "*", "")
+		case w[0] == '<':
+			before = w[1:]
+		case strings.HasSuffix(w, "+") && from == "":
+			from = strings.TrimSuffix(w, "+")
+		}
+	}
+	if from == "" && before == "" && like == "" {
+		return "latest"
+	}
+	return strings.Trim(from+"-"+like, "-")
 }

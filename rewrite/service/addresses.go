@@ -21,6 +21,10 @@ var (
 	authority = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#"'<>@:]*):([^\s/?#"'<>@]+)@([A-Za-z0-9_.-]*)`)
 	})
+	// inLines is a setting of a file that a variable holds: key: value, "key": "value", key = value.
+	inLines = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)(?:^[ \t-]*|[{,]\s*)(?:["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*[:=]|[A-Za-z_]+\[['"]([A-Za-z0-9_.-]+)['"]\][ \t]*=)[ \t]+(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"'#,;}]+))`)
+	})
 	inner = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:^|[;?&\s,]|-D)([A-Za-z_][A-Za-z0-9_. -]*[A-Za-z0-9])=(?:"([^"]+)"|'([^']+)'|([^;&\s"',]+))`)
 	})
@@ -71,6 +75,24 @@ func addresses(text string) []address {
 			continue
 		}
 		if class := detect.Value(key, text[start:end]); class >= detect.Placeholder && !strings.Contains(text[start:end], "$") {
+			add(address{start: start, end: end, class: class, key: key})
+		}
+	}
+	if !strings.ContainsAny(text, "\n{") {
+		return out
+	}
+	for _, m := range inLines().FindAllStringSubmatchIndex(text, -1) {
+		start, end := m[10], m[11]
+		for i := 6; i < 10 && start < 0; i += 2 {
+			start, end = m[i], m[i+1]
+		}
+		key := ""
+		if m[2] >= 0 {
+			key = text[m[2]:m[3]]
+		} else {
+			key = text[m[4]:m[5]]
+		}
+		if class := detect.Value(key, text[start:end]); detect.Name(key) == detect.Secret && class >= detect.Placeholder && !strings.Contains(text[start:end], "$") {
 			add(address{start: start, end: end, class: class, key: key})
 		}
 	}

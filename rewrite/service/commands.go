@@ -123,7 +123,7 @@ func (c *Commands) words(where compose.Where, words []piece) {
 	if !strings.HasPrefix(words[0].text, "-") && (where != compose.InCommand || !strings.Contains(words[0].text, "=")) {
 		w.Program, w.args = path.Base(words[0].text), words[1:]
 	}
-	if i := script(w); i >= 0 {
+	if i := c.script(w); i >= 0 {
 		c.Scripts = append(c.Scripts, Script{w.args[i].of, w.args[i]})
 		w.args = w.args[:i]
 	}
@@ -131,22 +131,23 @@ func (c *Commands) words(where compose.Where, words []piece) {
 }
 
 // script is the argument that sh -c has as its script, -1 if there is none. A shell can be the entrypoint and -c the command.
-func script(w Words) int {
+func (c *Commands) script(w Words) int {
+	isShell := func(word string) bool { return shell.DialectOf([]string{path.Base(word)}) != shell.Unknown }
 	args := w.Args()
-	shellAt := shell.DialectOf([]string{w.Program}) != shell.Unknown
-	if !shellAt && w.Program != "" {
-		// tini -- sh -c …
-		for i, a := range args {
-			if shell.DialectOf([]string{path.Base(a)}) != shell.Unknown {
-				shellAt, args = true, args[i+1:]
-				break
-			}
+	found := isShell(w.Program)
+	for i := 0; i < len(args) && !found && w.Program != ""; i++ {
+		if isShell(args[i]) { // tini -- sh -c …
+			found, args = true, args[i+1:]
 		}
 	}
-	offset := len(w.args) - len(args)
-	if !shellAt && !(w.Program == "" && len(args) == 2) {
+	if w.Where == compose.InCommand && w.Program == "" && len(c.Words) == 1 && c.Words[0].Where == compose.InEntrypoint {
+		all := c.Words[0].All()
+		found = isShell(all[len(all)-1])
+	}
+	if !found {
 		return -1
 	}
+	offset := len(w.args) - len(args)
 	for i, a := range args {
 		if len(a) < 2 || a[0] != '-' || a[1] == '-' {
 			return -1
@@ -167,7 +168,7 @@ func (f *finder) commands(s *compose.Service) {
 			program = imageProgram(s.Image)
 		}
 		for _, x := range flow.WordCredentials(program, w.Args()) {
-			f.word(s, w.args[x.Word], x.From, x.To, commandName(s, x), x.Class)
+			f.word(s, w.args[x.Word], x.From, x.To, commandName(s, program, x), x.Class)
 		}
 		for _, a := range w.args {
 			f.form(s, a)
@@ -176,7 +177,7 @@ func (f *finder) commands(s *compose.Service) {
 	for _, sc := range c.Scripts {
 		if parsed, err := shell.Parse(sc.text, shell.POSIX); err == nil {
 			for _, x := range flow.ScriptCredentials(parsed) {
-				f.word(s, sc.piece, x.From, x.To, commandName(s, x), x.Class)
+				f.word(s, sc.piece, x.From, x.To, commandName(s, "", x), x.Class)
 			}
 		}
 		f.form(s, sc.piece)
@@ -217,8 +218,15 @@ func imageProgram(image string) string {
 	return name
 }
 
+// known are programs whose name says what a password is for.
+var known = map[string]bool{"mysqld": true, "mongod": true, "redis-server": true, "postgres": true, "mysqladmin": true, "mysql": true, "curl": true, "redis-cli": true, "mongosh": true, "mongo": true}
+
 // commandName is the name that a command's credential gets: the server's own flags make odd ones.
-func commandName(s *compose.Service, x flow.Credential) string {
+func commandName(s *compose.Service, program string, x flow.Credential) string {
+	// The first word of a command is often a word of the image's own program: start --pass X.
+	if own := strings.ToUpper(variableName(program)) + "_"; program != "" && strings.HasPrefix(x.Name, own) && !known[program] {
+		x.Name = strings.ToUpper(variableName(s.Name)) + "_" + x.Name[len(own):]
+	}
 	switch {
 	case strings.HasSuffix(x.Name, "_REQUIREPASS"), strings.HasSuffix(x.Name, "_MASTERAUTH"), x.Name == "REQUIREPASS", x.Name == "MASTERAUTH":
 		return "REDIS_PASSWORD"

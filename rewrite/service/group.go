@@ -46,11 +46,11 @@ func group(files []*compose.File, found []literal) []*Secret {
 		if x.value != y.value {
 			return false
 		}
-		return x.class >= detect.Ordinary && y.class >= detect.Ordinary || x.Name == y.Name
+		return x.class >= detect.Ordinary || y.class >= detect.Ordinary || x.Name == y.Name
 	})
 	// A part of a URL or of a command belongs to what the same service, or the one that the URL is for, has as a variable.
 	join(func(x, y literal) bool {
-		return x.value == y.value && x.class == detect.Weak && y.class == detect.Weak && (belongs(x, y) || belongs(y, x))
+		return x.value == y.value && x.class == detect.Weak && y.class == detect.Weak && (belongs(found, x, y) || belongs(found, y, x))
 	})
 	var out []*Secret
 	for _, g := range groups {
@@ -65,24 +65,40 @@ func group(files []*compose.File, found []literal) []*Secret {
 	return out
 }
 
-// belongs reports whether a weak literal is the password of what y is: y is a variable, and of the service that x names.
-func belongs(x, y literal) bool {
+// belongs reports whether a weak literal is the password of what y is: y is a variable, of the same service or of the one that x is for.
+func belongs(found []literal, x, y literal) bool {
 	if y.Kind != Whole || y.Text.Where != compose.InEnvironment {
 		return false
 	}
-	if x.Kind != Whole {
-		if x.host != "" {
-			return x.host == y.Service.Name && !root(y) || x.Service.Name == y.Service.Name && x.Service.Name != x.host && !hasOther(x, y)
-		}
-		return x.Service.Name == y.Service.Name
+	own := x.Service.Name == y.Service.Name
+	switch {
+	case x.Kind == Whole && own, x.host != "" && x.host != y.Service.Name && !own:
+		return false
+	case x.host == "" && !own && !(x.Kind == Whole && namesHost(x.Service, y.Service.Name) && !namesHost(y.Service, x.Service.Name)):
+		return false
 	}
-	return x.Service.Name != y.Service.Name && !server(x) && server(y) && root(x) == root(y) && namesHost(x.Service, y.Service.Name)
+	// A service that has the value as two variables: the one whose user is meant.
+	for _, z := range found {
+		if z.Service == y.Service && z.Kind == Whole && z.Text.Where == compose.InEnvironment && z.value == y.value && z.Name != y.Name && root(z) != root(y) {
+			return root(y) == asRoot(x)
+		}
+	}
+	return true
 }
-
-func hasOther(x, y literal) bool { return root(y) }
 
 // root reports whether the variable is of the administrator.
 func root(x literal) bool { return strings.Contains(strings.ToUpper(x.Name), "ROOT") }
+
+// asRoot reports whether a literal is for the administrator: its name says so, or the user beside it.
+func asRoot(x literal) bool {
+	before := x.Text.Value[:x.Start]
+	if x.Kind != Whole {
+		return strings.HasSuffix(before, "root:") || strings.Contains(before, "-uroot") || strings.Contains(before, "-u root")
+	}
+	return root(x) || slices.ContainsFunc(x.Service.Texts, func(t compose.Text) bool {
+		return t.Where == compose.InEnvironment && t.Value == "root" && detect.Whose(t.Name)
+	})
+}
 
 // server reports whether the variable is one that a database's image starts with.
 func server(x literal) bool {

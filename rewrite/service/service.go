@@ -6,6 +6,7 @@ package service
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 
@@ -74,7 +75,7 @@ type literal struct {
 
 // Find returns the secrets of the files of one project, in the order of their first places.
 func Find(files []*compose.File) []*Secret {
-	f := &finder{}
+	f := &finder{names: namesOf(files)}
 	for _, file := range files {
 		for _, s := range file.Services {
 			f.service(s)
@@ -85,11 +86,19 @@ func Find(files []*compose.File) []*Secret {
 }
 
 // finder collects literals.
-type finder struct{ found []literal }
+type finder struct {
+	found []literal
+	names map[string]bool // of services, images, users, databases: whoever takes one for a password has chosen a first one
+}
 
 func (f *finder) add(p Place, value string, class detect.ValueClass) {
 	if class < detect.Placeholder || value == "" || f.taken(p) {
 		return
+	}
+	if class >= detect.Ordinary && f.names[strings.ToLower(value)] {
+		if class = detect.Weak; p.Default != "" {
+			return // people write it for a start
+		}
 	}
 	f.found = append(f.found, literal{p, value, class})
 }
@@ -99,6 +108,30 @@ func (f *finder) taken(p Place) bool {
 	return slices.ContainsFunc(f.found, func(x literal) bool {
 		return x.Service == p.Service && x.Text.Start == p.Text.Start && x.Start < p.End && p.Start < x.End
 	})
+}
+
+// namesOf collects the names that a project is full of, in lower case.
+func namesOf(files []*compose.File) map[string]bool {
+	names := map[string]bool{}
+	for _, file := range files {
+		names[strings.ToLower(path.Base(path.Dir(file.Path)))] = true
+		for _, s := range file.Services {
+			names[strings.ToLower(s.Name)] = true
+			for part := range strings.FieldsFuncSeq(s.Image, func(r rune) bool { return strings.ContainsRune("/:@", r) }) {
+				names[strings.ToLower(part)] = true
+			}
+			for _, t := range s.Texts {
+				if t.Where != compose.InEnvironment || !t.HasValue || !detect.Whose(t.Name) {
+					continue
+				}
+				if _, start, ok := defaultOf(t.Value); ok {
+					names[strings.ToLower(t.Value[start:len(t.Value)-1])] = true
+				}
+				names[strings.ToLower(t.Value)] = true
+			}
+		}
+	}
+	return names
 }
 
 func (f *finder) service(s *compose.Service) {
@@ -111,6 +144,8 @@ func (f *finder) service(s *compose.Service) {
 			if t.HasValue && t.Value != "" {
 				f.pair(s, t)
 			}
+		default:
+			f.defaults(s, t)
 		}
 	}
 	f.commands(s)
@@ -149,7 +184,7 @@ func (f *finder) pair(s *compose.Service, t compose.Text) {
 	if verdict == detect.Exposed {
 		class = max(class, detect.Ordinary)
 	}
-	if class < least {
+	if class < least && !(class == detect.Placeholder && least == detect.Weak) {
 		return
 	}
 	if detect.Name(t.Name) != detect.Secret {
@@ -169,21 +204,39 @@ func (f *finder) pair(s *compose.Service, t compose.Text) {
 	f.add(Place{Service: s, Text: t, Kind: Whole, End: len(t.Value), Name: variableName(t.Name)}, value, class)
 }
 
-// defaults finds the literal of ${NAME:-literal}; it is a secret if it is no weak one, which people write for a start.
-func (f *finder) defaults(s *compose.Service, t compose.Text) bool {
-	name, start, ok := defaultOf(t.Value)
-	if !ok {
-		return false
+// defaults finds the literal of ${NAME:-literal}, wherever it stands in a text; it is a secret if it is no weak one, which people write for a
+// start. whole reports whether there is nothing else.
+func (f *finder) defaults(s *compose.Service, t compose.Text) (whole bool) {
+	for at := 0; ; {
+		i := strings.Index(t.Value[at:], "${")
+		if i < 0 {
+			return false
+		}
+		open := at + i
+		at = open + 2
+		end := strings.IndexByte(t.Value[open:], '}')
+		if end < 0 || open > 0 && t.Value[open-1] == '$' {
+			continue
+		}
+		end += open + 1
+		name, start, ok := defaultOf(t.Value[open:end])
+		if !ok {
+			continue
+		}
+		start += open
+		value, ok := compose.Literal(t.Value[start : end-1])
+		if ok && value != "" && (detect.Variable(name, value, true) == detect.Exposed || open == 0 && end == len(t.Value) && t.Name != "" && detect.Variable(t.Name, value, true) == detect.Exposed) {
+			kind := Credential
+			if open == 0 && end == len(t.Value) {
+				kind = Whole
+			}
+			f.add(Place{Service: s, Text: t, Kind: kind, Start: start, End: end - 1, Name: name, Default: name}, value, detect.Live)
+		}
+		if open == 0 && end == len(t.Value) {
+			return true
+		}
+		at = end
 	}
-	end := len(t.Value) - 1
-	value, ok := compose.Literal(t.Value[start:end])
-	if !ok || value == "" {
-		return true
-	}
-	if detect.Variable(t.Name, value, true) == detect.Exposed || detect.Variable(name, value, true) == detect.Exposed {
-		f.add(Place{Service: s, Text: t, Kind: Whole, Start: start, End: end, Name: variableName(name), Default: name}, value, detect.Live)
-	}
-	return true
 }
 
 // defaultOf takes ${NAME:-default} or ${NAME-default} apart, where that is all there is.
@@ -233,7 +286,7 @@ func (f *finder) known(files []*compose.File) {
 						from, to := at+i, at+i+len(v.value)
 						at = to
 						start, end, ok := whole.span(from, to)
-						if !ok || !bounded(whole.text, from, to) {
+						if !ok || !bounded(whole.text, from, to) || inReference(t.Value, start) {
 							continue
 						}
 						p := Place{Service: s, Text: t, Kind: Word, Start: start, End: end, Name: v.Name}
@@ -248,6 +301,12 @@ func (f *finder) known(files []*compose.File) {
 			}
 		}
 	}
+}
+
+// inReference reports whether an offset of a value lies between the braces of a variable of compose's.
+func inReference(value string, at int) bool {
+	open := strings.LastIndex(value[:at], "${")
+	return open >= 0 && (open == 0 || value[open-1] != '$') && !strings.Contains(value[open:at], "}")
 }
 
 // within adds a place of a known value. A larger literal that it is a part of (neo4j/password) is none any more: what is secret in it has

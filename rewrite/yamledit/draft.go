@@ -10,9 +10,10 @@ import (
 
 // Draft is a Doc that operations are made on, one after the other. An operation that returns an error has changed nothing.
 //
-// Each operation takes the path of a mapping or list, as mapping keys from the root. It refuses, with an error that wraps [ErrUncertain]
-// and a position, whatever it cannot do by a local edit: a path through an alias or a merge key, a place under an anchor that an alias
-// uses, a custom tag (!reset), flow style with comments in the way, a mapping that starts on the line of its list's dash. After that it
+// Most operations take the path of a mapping or list, as mapping keys from the root. They refuse, with an error that wraps [ErrUncertain]
+// and a position, whatever they cannot do by a local edit: a path through an alias or a merge key, a place under an anchor that an alias
+// uses, a custom tag (!reset), flow style with comments in the way, a mapping that starts on the line of its list's dash. SetText and
+// RenameKey take a node that [Draft.Scalar] found, and change what an anchor stands for wherever it is used. After that an operation
 // decodes both texts, and fails unless they differ by exactly what it was to do. Positions in errors are those of the original.
 type Draft struct {
 	first  *Doc // what it was started on

@@ -1,6 +1,6 @@
-// Package yamledit adds to and removes from YAML files as byte edits, so that every byte no edit names stays as it was.
+// Package yamledit adds to, removes from and changes YAML files as byte edits, so that every byte no edit names stays as it was.
 // It leans on yaml.v3 for the structure, finds extents in the source itself, and checks each operation by decoding both texts.
-// It will not encode YAML, sort or reformat it, or edit what reaches a place through an alias or a merge key.
+// It will not encode YAML, sort or reformat it, or edit at a path that leads through an alias or a merge key.
 //
 // [Parse] reads a file into a [Doc]. [Doc.Draft] starts a [Draft], whose operations are made one after the other, each on the text
 // the last one left; [Draft.Edits] turns all of them into edits of the original source:

@@ -1,0 +1,211 @@
+package rules
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/flow"
+)
+
+// filesAtStart returns the services whose containers must be given a copied file when they
+// start, at the place where the image had it. reason says why that cannot be done.
+func filesAtStart(p *rewrite.Pass, s *flow.Secret) (services []*compose.Service, reason string) {
+	c := s.Copied
+	if !c.Known || !path.IsAbs(c.Target) {
+		return nil, "the running container may need it, and its place in the image is not certain"
+	}
+	from := s.Origins[0].In.Stage
+	for _, svc := range running(p, s.Builders) {
+		stage := stageOf(p.File, svc)
+		if stage == nil {
+			return nil, fmt.Sprintf("%s: which stage the service %s runs is not certain", svc.File.Path, svc.Name)
+		}
+		if !slices.Contains(stage.Lineage(), from) {
+			if leadsTo(p.File, from, stage) {
+				return nil, "another stage copies it on: give it to the container as a secret or a volume first"
+			}
+			continue
+		}
+		if why := readable(p, svc, stage, path.Join(c.Context, c.Source)); why != "" {
+			return nil, why
+		}
+		services = append(services, svc)
+	}
+	if len(services) == 0 {
+		return nil, "the running container may need it, and no compose service runs it: give it to the container as a secret or a volume first"
+	}
+	return services, ""
+}
+
+// running returns the services that run the image that the builders build: themselves, and
+// those that have it by its name. An entry that is laid over another of the same service
+// is left out: what the other is given counts for both.
+func running(p *rewrite.Pass, builders []*compose.Service) []*compose.Service {
+	var out []*compose.Service
+	names := map[string]bool{}
+	for _, svc := range builders {
+		if svc.Build == nil || svc.Build.Context == "" && svc.Build.Dockerfile == "" {
+			continue // arguments of an override
+		}
+		if svc.Image != "" && !strings.Contains(svc.Image, "$") {
+			names[svc.Image] = true
+		}
+		if !svc.Overrides {
+			out = append(out, svc)
+		}
+	}
+	for _, f := range p.Workspace.Project().Compose() {
+		for _, svc := range f.Services {
+			if names[svc.Image] && svc.Build == nil && !svc.Overrides && !slices.Contains(out, svc) {
+				out = append(out, svc)
+			}
+		}
+	}
+	return out
+}
+
+// stageOf returns the stage that a service runs, nil where its name is none of the file's.
+func stageOf(f *dockerfile.File, svc *compose.Service) *dockerfile.Stage {
+	if svc.Build == nil || svc.Build.Target == "" {
+		return f.Final()
+	}
+	for _, s := range f.Stages {
+		if strings.EqualFold(s.Name, svc.Build.Target) {
+			return s
+		}
+	}
+	return nil
+}
+
+// leadsTo reports whether a stage is copied from, over others too, by the one that runs.
+func leadsTo(f *dockerfile.File, from, to *dockerfile.Stage) bool {
+	seen := map[*dockerfile.Stage]bool{}
+	var reach func(*dockerfile.Stage) bool
+	reach = func(s *dockerfile.Stage) bool {
+		if seen[s] {
+			return false
+		}
+		seen[s] = true
+		for _, x := range s.Lineage() {
+			if x == from {
+				return true
+			}
+			for _, in := range f.Instructions {
+				name, ok := in.FlagValue("from")
+				if in.Stage != x || !ok {
+					continue
+				}
+				if src := f.SourceStage(name); src != nil && reach(src) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return reach(to)
+}
+
+// readable says why a container cannot read a file of the host that it is given: compose
+// mounts it with the owner and the mode that it has there, whatever is asked for.
+func readable(p *rewrite.Pass, svc *compose.Service, stage *dockerfile.Stage, file string) string {
+	info, err := p.Workspace.Stat(file)
+	if err != nil || info.Mode().Perm()&0o004 != 0 {
+		return ""
+	}
+	user, _, _ := strings.Cut(svc.User, ":")
+	root := user == "root" || user == "0"
+	if user == "" {
+		last := lastOf(stage)
+		is, known := flow.IsRoot(last)
+		root = is && known
+	}
+	if root {
+		return ""
+	}
+	return fmt.Sprintf("the service %s does not run as root, and on the host others cannot read %s: chmod o+r first", svc.Name, file)
+}
+
+// lastOf returns the last instruction of a stage.
+func lastOf(stage *dockerfile.Stage) *dockerfile.Instruction {
+	var last *dockerfile.Instruction
+	for _, in := range stage.File.Instructions {
+		if in.Stage == stage {
+			last = in
+		}
+	}
+	return last
+}
+
+// atStart makes the fix of a file that containers are given one to review, and says what
+// a person must know.
+func atStart(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, containers []*compose.Service, file string) {
+	if len(containers) == 0 {
+		return
+	}
+	var names []string
+	for _, svc := range containers {
+		if !slices.Contains(names, svc.Name) {
+			names = append(names, svc.Name)
+		}
+	}
+	give := "give " + s.Name + " to " + strings.Join(names, ", ") + " when it starts"
+	if len(names) > 1 {
+		give = strings.TrimSuffix(give, "it starts") + "they start"
+	}
+	if len(fix.Passes) > 0 {
+		fix.Title += ", and " + give
+	} else {
+		fix.Title = give
+	}
+	fix.Safety = min(fix.Safety, rewrite.Review)
+	lost := "the running container no longer has " + s.Copied.Target
+	var needs []string
+	for need := range strings.SplitSeq(fix.Needs, "; ") {
+		if need != "" && need != lost {
+			needs = append(needs, need)
+		}
+	}
+	needs = append(needs,
+		"in the container, "+s.Copied.Target+" is read-only, and has the owner and the mode of "+file,
+		fmt.Sprintf("where compose does not start it: docker run -v \"$PWD/%s:%s:ro\"", file, s.Copied.Target))
+	fix.Needs = strings.Join(needs, "; ")
+}
+
+// composeSecret gives services that build the image, and those that run it, a file as a
+// secret: the ones under its id, the others at a place.
+func composeSecret(id, file string, builders, containers []*compose.Service, target string) ([]rewrite.Change, string) {
+	var changes []rewrite.Change
+	byFile := map[*compose.File][]compose.Migration{}
+	var order []*compose.File
+	add := func(m compose.Migration) {
+		f := m.Service.File
+		if byFile[f] == nil {
+			order = append(order, f)
+		}
+		byFile[f] = append(byFile[f], m)
+	}
+	for _, svc := range builders {
+		if svc.Build == nil || svc.Overrides || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
+			continue
+		}
+		add(compose.Migration{Service: svc, AddSecrets: []string{id}})
+	}
+	for _, svc := range containers {
+		add(compose.Migration{Service: svc, Grant: []compose.Grant{{Source: id, Target: target}}})
+	}
+	for _, f := range order {
+		edits, err := compose.Edits(f, byFile[f], []compose.NamedSecret{{Name: id, SecretDef: compose.SecretDef{File: relative(path.Dir(f.Path), file)}}})
+		if err != nil {
+			return nil, err.Error()
+		}
+		if len(edits) > 0 {
+			changes = append(changes, rewrite.Change{Path: f.Path, Edits: edits})
+		}
+	}
+	return changes, ""
+}
