@@ -20,7 +20,7 @@ func filesAtStart(p *rewrite.Pass, s *flow.Secret) (services []*compose.Service,
 		return nil, "the running container may need it, and its place in the image is not certain"
 	}
 	from := s.Origins[0].In.Stage
-	for _, svc := range running(p, s.Builders) {
+	for _, svc := range runners(p, s.Builders) {
 		stage := stageOf(p.File, svc)
 		if stage == nil {
 			return nil, fmt.Sprintf("%s: which stage the service %s runs is not certain", svc.File.Path, svc.Name)
@@ -42,18 +42,18 @@ func filesAtStart(p *rewrite.Pass, s *flow.Secret) (services []*compose.Service,
 	return services, ""
 }
 
-// running returns the services that run the image that the builders build: themselves, and
+// runners returns the services that run the image that the builders build: themselves, and
 // those that have it by its name. An entry that is laid over another of the same service
 // is left out: what the other is given counts for both.
-func running(p *rewrite.Pass, builders []*compose.Service) []*compose.Service {
+func runners(p *rewrite.Pass, builders []*compose.Service) []*compose.Service {
 	var out []*compose.Service
-	names := map[string]bool{}
+	var names []string
 	for _, svc := range builders {
 		if svc.Build == nil || svc.Build.Context == "" && svc.Build.Dockerfile == "" {
 			continue // arguments of an override
 		}
 		if svc.Image != "" && !strings.Contains(svc.Image, "$") {
-			names[svc.Image] = true
+			names = append(names, svc.Image)
 		}
 		if !svc.Overrides {
 			out = append(out, svc)
@@ -61,7 +61,7 @@ func running(p *rewrite.Pass, builders []*compose.Service) []*compose.Service {
 	}
 	for _, f := range p.Workspace.Project().Compose() {
 		for _, svc := range f.Services {
-			if names[svc.Image] && svc.Build == nil && !svc.Overrides && !slices.Contains(out, svc) {
+			if slices.ContainsFunc(names, func(n string) bool { return sameImage(n, svc.Image) }) && svc.Build == nil && !svc.Overrides && !slices.Contains(out, svc) {
 				out = append(out, svc)
 			}
 		}
@@ -179,33 +179,20 @@ func atStart(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, containers []*co
 // composeSecret gives services that build the image, and those that run it, a file as a
 // secret: the ones under its id, the others at a place.
 func composeSecret(id, file string, builders, containers []*compose.Service, target string) ([]rewrite.Change, string) {
-	var changes []rewrite.Change
-	byFile := map[*compose.File][]compose.Migration{}
-	var order []*compose.File
-	add := func(m compose.Migration) {
-		f := m.Service.File
-		if byFile[f] == nil {
-			order = append(order, f)
-		}
-		byFile[f] = append(byFile[f], m)
+	var c composition
+	give := func(m compose.Migration) {
+		x := c.of(m.Service.File)
+		x.moves = append(x.moves, m)
+		x.define(compose.NamedSecret{Name: id, SecretDef: compose.SecretDef{File: relative(path.Dir(m.Service.File.Path), file)}})
 	}
 	for _, svc := range builders {
-		if svc.Build == nil || svc.Overrides || byFile[svc.File] == nil && svc.Build.Context == "" && svc.Build.Dockerfile == "" {
+		if svc.Build == nil || svc.Overrides || svc.Build.Context == "" && svc.Build.Dockerfile == "" {
 			continue
 		}
-		add(compose.Migration{Service: svc, AddSecrets: []string{id}})
+		give(compose.Migration{Service: svc, AddSecrets: []string{id}})
 	}
 	for _, svc := range containers {
-		add(compose.Migration{Service: svc, Grant: []compose.Grant{{Source: id, Target: target}}})
+		give(compose.Migration{Service: svc, Grant: []compose.Grant{{Source: id, Target: target}}})
 	}
-	for _, f := range order {
-		edits, err := compose.Edits(f, byFile[f], []compose.NamedSecret{{Name: id, SecretDef: compose.SecretDef{File: relative(path.Dir(f.Path), file)}}})
-		if err != nil {
-			return nil, err.Error()
-		}
-		if len(edits) > 0 {
-			changes = append(changes, rewrite.Change{Path: f.Path, Edits: edits})
-		}
-	}
-	return changes, ""
+	return c.changes()
 }

@@ -319,9 +319,9 @@ func (r *running) tell(file string) {
 // projects are the compose files of the users, those that are used together in one list.
 func (r *running) projects() [][]*compose.File {
 	var out [][]*compose.File
-	for _, u := range r.users {
-		if !slices.ContainsFunc(out, func(fs []*compose.File) bool { return slices.Contains(fs, u.File) }) {
-			out = append(out, compose.Together(r.p.Workspace.Project().Compose(), u.File))
+	for _, group := range compose.Together(r.p.Workspace.Project().Compose()) {
+		if slices.ContainsFunc(r.users, func(u user) bool { return slices.Contains(group, u.File) }) {
+			out = append(out, group)
 		}
 	}
 	return out
