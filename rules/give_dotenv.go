@@ -83,6 +83,11 @@ func (d *giver) named(name, file string) (why string) {
 			}
 			return f.Path + " takes " + name + " from the environment for something else"
 		}
+		for id, def := range f.Secrets {
+			if def.File != "" && path.Join(f.Dir, def.File) == file {
+				return file + " is the secret " + id + " of " + f.Path + ": whoever gets that would get it too"
+			}
+		}
 		for _, s := range f.Services {
 			if !slices.ContainsFunc(s.EnvFiles, func(e compose.EnvFile) bool { return e.Path == file }) {
 				continue

@@ -19,6 +19,9 @@ func filesAtStart(p *rewrite.Pass, s *flow.Secret) (services []*compose.Service,
 	if !c.Known || !path.IsAbs(c.Target) {
 		return nil, "the running container may need it, and its place in the image is not certain"
 	}
+	if !c.Seen {
+		return nil, "the running container may need it, and it is not here to be read: give it to the container as a secret or a volume first"
+	}
 	from := s.Origins[0].In.Stage
 	for _, svc := range runners(p, s.Builders) {
 		stage := stageOf(p.File, svc)

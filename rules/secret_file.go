@@ -12,6 +12,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
+	"github.com/unbake-dev/unbake/rewrite/images"
 	"github.com/unbake-dev/unbake/rewrite/proof"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
@@ -250,6 +251,9 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction, m
 		return nil, why
 	}
 	syntax, front := syntaxLine(p.File)
+	if len(readers) == 0 {
+		syntax, front = nil, envMounts // nothing is mounted
+	}
 	if front == otherSyntax {
 		return nil, "the frontend that the syntax line names is not known to have secret mounts"
 	}
@@ -389,7 +393,8 @@ func withoutSource(f *dockerfile.File, s *flow.Secret, meant *intent) (removal, 
 			meant.Copies = append(meant.Copies, proof.Source{Instruction: o.In.Index, Path: o.Path.Text})
 			continue
 		}
-		if s.Copied.Made {
+		if s.Copied.Made || s.Exposure == flow.RunTime && !hasShell(o.In.Stage) {
+			// Where nothing can make the folder, it comes with the mount when a container starts.
 			out.whole = append(out.whole, o.In)
 			meant.gone(o.In)
 			continue
@@ -403,6 +408,13 @@ func withoutSource(f *dockerfile.File, s *flow.Secret, meant *intent) (removal, 
 		meant.Folders = append(meant.Folders, proof.Folder{Instruction: o.In.Index, Command: "mkdir -p " + s.Copied.Dir})
 	}
 	return out, ""
+}
+
+// hasShell reports whether a RUN of a stage finds a shell for certain.
+func hasShell(st *dockerfile.Stage) bool {
+	start := flow.StartupOf(st)
+	base, known := images.StartOf(start.Base)
+	return start.Shell || known && base.Shell
 }
 
 // keyword writes an instruction's name in the case of the one that it replaces.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/images"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
@@ -104,6 +105,11 @@ func (a *analysis) isFolder(in *dockerfile.Instruction, dir, workdir string) boo
 		return true
 	}
 	if workdir == dir || strings.HasPrefix(workdir, dir+"/") {
+		return true
+	}
+	switch repo, _ := images.Name(baseImage(in.Stage)); {
+	case repo == "nginx" && (dir == "/etc/nginx" || dir == "/etc/nginx/conf.d" || dir == "/usr/share/nginx/html"),
+		repo == "httpd" && (dir == "/usr/local/apache2" || dir == "/usr/local/apache2/conf"):
 		return true
 	}
 	wd := ""
