@@ -229,6 +229,14 @@ func (r *running) serve(c *composition) (pl place, reason string) {
 		if reason != "" {
 			return place{}, reason
 		}
+		if r.shim != nil && gift.file == "" {
+			// A secret that is made of a variable is copied into the container.
+			if i := slices.IndexFunc(g.needs, func(n need) bool { return n.service.ReadOnly }); i >= 0 {
+				r.shim, r.why = nil, "compose can give the container of "+g.needs[i].service.Name+", which is read-only, no file that is made of a variable"
+				*c = composition{}
+				return r.serve(c)
+			}
+		}
 		pl.changes = append(pl.changes, gift.changes...)
 		if pl.id == "" {
 			pl.id, pl.file = gift.id, gift.file
