@@ -65,8 +65,8 @@ func (s *Service) BuildGrants() []BuildGrant {
 
 // Position returns the place of the service's name, 1-based.
 func (s *Service) Position() (line, col int) {
-	services, _ := s.File.doc.Find("services")
-	for _, e := range services.Entries() {
+	entries, _ := s.File.services()
+	for _, e := range entries {
 		if e.Key.Value == s.Name {
 			return e.Key.Line, e.Key.Col
 		}
@@ -76,6 +76,6 @@ func (s *Service) Position() (line, col int) {
 
 // node returns what the file has under the service's name.
 func (s *Service) node() *yamledit.Node {
-	n, _ := s.File.doc.Find("services", s.Name)
+	n, _ := s.File.doc.Find(s.keys()...)
 	return n
 }

@@ -103,9 +103,6 @@ func migrate(draft *yamledit.Draft, m Migration, all []Migration) (Migration, er
 	if len(m.Unset)+len(m.Set)+len(m.Grant) == 0 {
 		return left, nil
 	}
-	if _, ok := draft.Doc().Root.Get("services"); !ok {
-		return m, draft.Uncertain(0, "version 1 file: only values that are there are changed in it, put its services under a services key")
-	}
 	// What is added comes first: it takes the style of what is around it, and keeps sections from becoming empty.
 	if err := grant(draft, m, all, &left); err != nil {
 		return m, err

@@ -50,7 +50,7 @@ func environment(draft *yamledit.Draft, m Migration, all []Migration, left *Migr
 		return nil
 	}
 	s := m.Service
-	at := []string{"services", s.Name, "environment"}
+	at := append(s.keys(), "environment")
 	section, by := draft.Doc().Find(at...)
 	have := entries(draft.Doc(), section)
 	inherited := func(e entry) error {
@@ -151,7 +151,7 @@ func add(draft *yamledit.Draft, a Assignment, at []string) error {
 	section, _ := draft.Doc().Find(at...)
 	switch {
 	case section == nil:
-		return draft.AddKey("environment", yamledit.Fields{{Key: a.Name, Value: yamledit.Text(a.Value)}}, at[:2]...)
+		return draft.AddKey("environment", yamledit.Fields{{Key: a.Name, Value: yamledit.Text(a.Value)}}, at[:len(at)-1]...)
 	case section.Kind == yamledit.List:
 		return draft.AddItem(yamledit.Text(a.Name+"="+a.Value), at...)
 	}
@@ -171,13 +171,13 @@ func unset(draft *yamledit.Draft, s *Service, names, at []string) error {
 		}
 	}
 	if len(gone) == len(section.Items) {
-		service, _ := draft.Doc().Find(at[:2]...)
+		service, _ := draft.Doc().Find(at[:len(at)-1]...)
 		if len(service.Keys) > 1 {
-			return draft.RemoveKey("environment", at[:2]...)
+			return draft.RemoveKey("environment", at[:len(at)-1]...)
 		}
 		// A service that has nothing else is part of one in another file.
-		if services, _ := draft.Doc().Find(at[:1]...); len(services.Keys) > 1 {
-			return draft.RemoveKey(s.Name, at[:1]...)
+		if services, _ := draft.Doc().Find(at[:len(at)-2]...); len(services.Keys) > 1 {
+			return draft.RemoveKey(s.Name, at[:len(at)-2]...)
 		}
 		return draft.Uncertain(section.Start, "nothing would be left of this file, remove it or the variable by hand")
 	}

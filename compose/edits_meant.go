@@ -20,6 +20,9 @@ func meant(root any, replaced []replacement, ms []Migration, defs []NamedSecret)
 	}
 	services, _ := file["services"].(map[string]any)
 	for _, m := range ms {
+		if m.Service.File.V1 {
+			services = file
+		}
 		service, ok := services[m.Service.Name].(map[string]any)
 		if !ok {
 			return nil

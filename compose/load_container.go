@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,32 +15,41 @@ const (
 	override = "!override"
 )
 
-// ownership is what a service does not take from one that it extends.
+// ownership is what a service does not take from one that it extends or is laid over. Sections are named by their keys, healthcheck.test and
+// deploy.labels among them.
 type ownership struct {
-	keys  map[string]bool    // keys of the service, "healthcheck.test" among them
-	names map[Where][]string // of variables and labels that are reset
+	keys   map[string]bool     // sections
+	names  map[string][]string // names that are reset, by section
+	given  map[string]bool     // sections that there are
+	listed map[string]bool     // those that compose has as a list, of which a name cannot be reset: they are written as one, or merged
 }
 
 // readContainer fills in what the container of a service gets; n is the service's node, and inherited the way that comes in.
 func (s *Service) readContainer(n *yamledit.Node, inherited string) {
-	s.own = ownership{keys: map[string]bool{}, names: map[Where][]string{}}
+	s.own = ownership{keys: map[string]bool{}, names: map[string][]string{}, given: map[string]bool{}, listed: map[string]bool{}}
 	for _, e := range n.Entries() {
 		key, by := e.Key.Value, first(inherited, through(e.Through))
 		if e.Value.Tag == reset {
 			s.own.keys[key] = true
-			if key == "healthcheck" {
+			switch key {
+			case "healthcheck":
 				s.own.keys["healthcheck.test"] = true
+			case "deploy":
+				s.own.keys["deploy.labels"] = true
 			}
 			continue
 		}
 		replaces := e.Value.Tag == override
 		switch key {
 		case "environment":
-			s.own.keys[key] = replaces
-			s.readPairs(InEnvironment, e.Value, by)
+			s.readPairs(InEnvironment, key, e.Value, by)
 		case "labels":
-			s.own.keys[key] = replaces
-			s.readPairs(InLabels, e.Value, by)
+			s.readPairs(InLabels, key, e.Value, by)
+		case "deploy":
+			if labels, ok := e.Value.Get("labels"); ok {
+				s.readPairs(InLabels, "deploy.labels", labels.Value, first(by, through(labels.Through)))
+			}
+			s.own.keys["deploy.labels"] = s.own.keys["deploy.labels"] || replaces
 		case "command":
 			s.own.keys[key] = true
 			s.readWords(InCommand, e.Value, by)
@@ -92,13 +102,21 @@ func (s *Service) text(where Where, n *yamledit.Node, inherited string) Text {
 	return t
 }
 
-// readPairs reads a mapping, or a list of NAME=value.
-func (s *Service) readPairs(where Where, n *yamledit.Node, inherited string) {
+// readPairs reads a section that is a mapping, or a list of NAME=value.
+func (s *Service) readPairs(where Where, section string, n *yamledit.Node, inherited string) {
+	if s.own.keys[section] = n.Tag == reset || n.Tag == override; n.Tag == reset {
+		return
+	}
+	s.own.given[section] = true
+	add := func(t Text) {
+		t.deploy = section == "deploy.labels"
+		s.Texts = append(s.Texts, t)
+	}
 	switch n.Kind {
 	case yamledit.Map:
 		for _, e := range n.Entries() {
 			if e.Value.Tag == reset {
-				s.own.names[where] = append(s.own.names[where], e.Key.Value)
+				s.own.names[section] = append(s.own.names[section], e.Key.Value)
 				continue
 			}
 			if e.Value.Kind != yamledit.Scalar && e.Value.Kind != yamledit.Null {
@@ -106,9 +124,10 @@ func (s *Service) readPairs(where Where, n *yamledit.Node, inherited string) {
 			}
 			t := s.text(where, e.Value, first(inherited, through(e.Through)))
 			t.Name = e.Key.Value
-			s.Texts = append(s.Texts, t)
+			add(t)
 		}
 	case yamledit.List:
+		s.own.listed[section] = true
 		for _, item := range n.Items {
 			by := inherited
 			if item.Kind == yamledit.Alias {
@@ -120,7 +139,7 @@ func (s *Service) readPairs(where Where, n *yamledit.Node, inherited string) {
 			t := s.text(where, item, by)
 			t.Item = true
 			t.Name, t.Value, t.HasValue = strings.Cut(t.Value, "=")
-			s.Texts = append(s.Texts, t)
+			add(t)
 		}
 	}
 }
@@ -232,28 +251,33 @@ func put(grants []Grant, g Grant) []Grant {
 // inherit gives a service what its container gets by the one that it extends or is laid over; by names that, and line and col are where it is
 // said.
 func (s *Service) inherit(base *Service, by string, line, col int) {
-	type named struct {
-		where Where
-		name  string
-	}
-	has := map[named]bool{} // of a command it is the whole that counts
+	type named struct{ section, name string } // of a command it is the whole that counts
+	has := map[named]bool{}
 	key := func(t Text) named {
 		if t.Where == InEnvironment || t.Where == InLabels {
-			return named{t.Where, t.Name}
+			return named{t.section(), t.Name}
 		}
-		return named{t.Where, ""}
+		return named{section: t.section()}
 	}
 	for _, t := range s.Texts {
 		has[key(t)] = true
 	}
 	for _, t := range base.Texts {
-		if s.Drops(t.Where, t.Name) || has[key(t)] {
+		section := t.section()
+		if s.own.keys[section] || has[key(t)] || slices.Contains(s.own.names[section], t.Name) && !base.own.listed[section] {
 			continue
 		}
 		if t.Inherited = by; base.File != s.File {
 			t.Start, t.End, t.Line, t.Col = -1, -1, line, col
 		}
 		s.Texts = append(s.Texts, t)
+	}
+	s.own.given, s.own.listed = maps.Clone(s.own.given), maps.Clone(s.own.listed)
+	for section := range base.own.given {
+		if !s.own.keys[section] {
+			s.own.listed[section] = s.own.given[section] || base.own.listed[section]
+			s.own.given[section] = true
+		}
 	}
 	if !s.own.keys["env_file"] {
 		own := s.EnvFiles
@@ -293,10 +317,13 @@ func (s *Service) inherit(base *Service, by string, line, col int) {
 	}
 }
 
-// key returns the key of a service that the texts stand under.
-func (w Where) key() string {
-	if w == InHealthcheck {
+// section returns the key of a service that the text stands under.
+func (t Text) section() string {
+	switch {
+	case t.Where == InHealthcheck:
 		return "healthcheck.test"
+	case t.deploy:
+		return "deploy.labels"
 	}
-	return w.String()
+	return t.Where.String()
 }

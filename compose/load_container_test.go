@@ -135,6 +135,10 @@ func TestTextShowsNoValue(t *testing.T) {
 		if s := fmt.Sprintf(verb, []Text{x}); strings.Contains(s, "c4n4ry") || !strings.Contains(s, "T") {
 			t.Errorf("%s shows %s", verb, s)
 		}
+		s := fmt.Sprintf(verb, Migration{Set: []Assignment{{"T", "c4n4ry"}}}) + fmt.Sprintf(verb, []Replacement{{Text: x, Value: "c4n4ry", Rename: "U"}})
+		if strings.Contains(s, "c4n4ry") || strings.Count(s, "T") < 2 || !strings.Contains(s, "U") {
+			t.Errorf("%s shows %s", verb, s)
+		}
 	}
 }
 
@@ -191,6 +195,19 @@ services:
   base: {environment: {A: a, B: b}, labels: [l=1], command: x, entrypoint: e, user: u, secrets: [k], env_file: e.env, healthcheck: {test: t}}
   web: {extends: base, environment: {A: !reset null}, labels: !override [m=2], command: !reset null, entrypoint: , secrets: !reset [], env_file: !override [f.env], healthcheck: {test: !reset []}, user: }
 `, "web", `3:74 - labels m <m=2> "2"|2:33 environment B <b> "b" by extends|u false [] [f.env]`},
+		{"labels of deploy", `
+-- compose.yaml --
+services:
+  base: {labels: {a: 1, b: 1}, deploy: {labels: {a: 2, b: 2, c: 2}}}
+  web: {extends: base, labels: {a: 3, b: !reset null}, deploy: {labels: {a: 4, c: !reset null}, replicas: 2}}
+`, "web", `3:36 labels a <3> "3"|3:77 labels a <4> "4"|2:59 labels b <2> "2" by extends`},
+		{"a name of a list is not reset", `
+-- compose.yaml --
+services:
+  base: {environment: [A=a], labels: {l: 1}}
+  mid: {extends: base, labels: {m: 1}}
+  web: {extends: mid, environment: {A: !reset null}, labels: {l: !reset null}}
+`, "web", `3:36 labels m <1> "1" by extends|2:24 - environment A <A=a> "a" by extends|2:42 labels l <1> "1" by extends`},
 		{"extends in turn", `
 -- compose.yaml --
 services:

@@ -331,14 +331,14 @@ func (f *File) env() (p, why string) {
 	return path.Join(f.Dir, ".env"), ""
 }
 
-// Drops says whether a service takes a variable or a label away from what it is laid over or extends: by !reset, or by an !override of the
-// section.
+// Drops says whether a service takes a variable or a label away from what it is laid over or extends: by an !override or !reset of the section,
+// or by a !reset of the name, which compose heeds where the section is written as a mapping.
 func (s *Service) Drops(where Where, name string) bool {
-	return s.own.keys[where.key()] || slices.Contains(s.own.names[where], name)
+	return s.own.keys[where.String()] || slices.Contains(s.own.names[where.String()], name)
 }
 
-// Merged returns a service as compose makes it of the entries of that name in files, each laid over those before it; nil if there is none. A
-// Text that is not the last file's has no Start, and is Inherited from "another file".
+// Merged returns a service as compose makes it of the entries of that name in files, which are used at once, each laid over those before it;
+// nil if there is none. What they include or extend is not among them. A Text that is not the last file's has no Start, and is Inherited from "another file".
 func Merged(files []*File, name string) *Service {
 	var out *Service
 	for _, f := range files {

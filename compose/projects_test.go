@@ -217,7 +217,7 @@ func TestMerged(t *testing.T) {
 	fsys, paths := tree(`
 -- compose.yaml --
 services:
-  web: {image: x, environment: [A=a, B=b, C=c], command: [serve, x], labels: [l=1], user: u, secrets: [k], env_file: e.env}
+  web: {image: x, environment: {A: a, B: b, C: c}, command: [serve, x], labels: [l=1], user: u, secrets: [k], env_file: e.env}
   other: {image: x}
 -- compose.override.yaml --
 services:
@@ -230,7 +230,7 @@ services:
 		got = append(got, told(s, x))
 	}
 	got = append(got, fmt.Sprint(s.Image, " ", s.User, " ", s.ReadOnly, " ", s.Grants, s.EnvFiles))
-	want := `2:26 environment A <z> "z"|2:48 environment D <d> "d"|2:61 command  <y> "y"|2:86 labels m <2> "2"|-1:-1 - environment C <?> "c" by another file|x u true [{k    } {j    }] [{e.env false false}]`
+	want := `2:26 environment A <z> "z"|2:48 environment D <d> "d"|2:61 command  <y> "y"|2:86 labels m <2> "2"|-1:-1 environment C <?> "c" by another file|x u true [{k    } {j    }] [{e.env false false}]`
 	if s := strings.Join(got, "|"); s != want {
 		t.Errorf("got  %s\nwant %s", s, want)
 	}

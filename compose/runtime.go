@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -16,6 +17,8 @@ type Text struct {
 	Line, Col  int    // 1-based, of the token
 	Inherited  string // "an alias", "a merge key" or "extends"; "" if it is the service's own
 	Item       bool   // an item of a list: the list form of environment or labels, a word of a command. A command that is no item is split into words, a health check is run by the shell
+
+	deploy bool // a label of deploy
 }
 
 // Format writes where the text stands and its name, whatever the verb.
@@ -29,7 +32,7 @@ const (
 	InCommand
 	InEntrypoint
 	InHealthcheck
-	InLabels
+	InLabels // of the container, and those of deploy, which a Swarm service gets
 )
 
 func (w Where) String() string {
@@ -39,7 +42,7 @@ func (w Where) String() string {
 // Sets reports whether the service has an entrypoint, a command or a health check of its own, or by what it extends: an empty one too, and one
 // that is taken away.
 func (s *Service) Sets(where Where) bool {
-	return s.own.keys[where.key()] || slices.ContainsFunc(s.Texts, func(t Text) bool { return t.Where == where })
+	return s.own.keys[Text{Where: where}.section()] || slices.ContainsFunc(s.Texts, func(t Text) bool { return t.Where == where })
 }
 
 // EnvFile is an entry of a service's env_file.
@@ -57,12 +60,28 @@ type Grant struct {
 }
 
 // Assignment is a variable that a container gets. Value is as compose reads it: a literal $ is $$, and "${T:?}" is the variable T.
-type Assignment struct{ Name, Value string }
+// Formatting one shows its name only.
+type Assignment struct {
+	Name  string
+	Value string `json:"-"`
+}
+
+// Format writes the name, whatever the verb.
+func (a Assignment) Format(f fmt.State, _ rune) { io.WriteString(f, a.Name) }
 
 // Replacement gives a Text of a file another value. Rename, unless it is "", gives a variable another name at the same time. What comes in
-// through an anchor is changed where the anchor stands, for all that use it: the caller has made sure that it is right for them all.
+// through an anchor is changed where the anchor stands, for all that use it: the caller has made sure that it is right for them all. Formatting
+// one shows the names only.
 type Replacement struct {
 	Text   Text
-	Value  string
+	Value  string `json:"-"`
 	Rename string
+}
+
+// Format writes where the text stands, its name and the new one, whatever the verb.
+func (r Replacement) Format(f fmt.State, _ rune) {
+	fmt.Fprint(f, r.Text)
+	if r.Rename != "" {
+		io.WriteString(f, " "+r.Rename)
+	}
 }

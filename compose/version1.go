@@ -42,6 +42,14 @@ func (f *File) services() (entries []yamledit.Entry, through *yamledit.Node) {
 	return entries, nil
 }
 
+// keys returns the keys that lead to a service in its file.
+func (s *Service) keys() []string {
+	if s.File.V1 {
+		return []string{s.Name}
+	}
+	return []string{"services", s.Name}
+}
+
 // placeFor refuses what a version 1 file has no place for: secrets, of a build or of a container, and their definitions.
 func (f *File) placeFor(ms []Migration, defs []NamedSecret) error {
 	if !f.V1 {

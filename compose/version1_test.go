@@ -62,6 +62,32 @@ base:
 	}
 }
 
+// TestVersion1Edits: variables leave, join and change where services stand at the top level.
+func TestVersion1Edits(t *testing.T) {
+	for _, tt := range []struct{ src, want string }{
+		{"web:\n  image: x\n  environment:\n    - A=a\n    - B=b\n", "web:\n  image: x\n  environment:\n    - A=${A}\n    - C=c\n"},
+		{"web:\n  image: x\n  environment: {A: a, B: b}\n", "web:\n  image: x\n  environment: {A: \"${A}\", C: c}\n"},
+	} {
+		fsys, paths := tree("-- docker-compose.yml --\n" + tt.src)
+		f := Load(fsys, paths)[0]
+		web := f.Services[0]
+		edits, err := Edits(f, []Migration{{Service: web, Unset: []string{"B"}, Set: []Assignment{{"C", "c"}}}}, nil, Replacement{Text: web.Texts[0], Value: "${A}"})
+		if err != nil {
+			t.Errorf("%q: %v", tt.src, err)
+			continue
+		}
+		if out, err := edit.Apply(f.Src, edits); err != nil || string(out) != tt.want {
+			t.Errorf("got  %q %v\nwant %q", out, err, tt.want)
+		}
+	}
+	fsys, paths := tree("-- docker-compose.yml --\nweb:\n  image: x\n  environment: [A=a]\n")
+	f := Load(fsys, paths)[0]
+	edits, err := Edits(f, []Migration{{Service: f.Services[0], Unset: []string{"A"}}}, nil)
+	if out, _ := edit.Apply(f.Src, edits); err != nil || string(out) != "web:\n  image: x\n" {
+		t.Errorf("%q %v", out, err)
+	}
+}
+
 func TestNotVersion1(t *testing.T) {
 	for _, src := range []string{"include: [a.yml]\n", "volumes: {}\n", "x-a: {image: b}\n", "secrets: {image: b}\n", "a: b\n", "services:\nweb: {image: x}\n"} {
 		fsys, paths := tree("-- compose.yaml --\n" + src)

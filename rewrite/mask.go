@@ -218,7 +218,7 @@ var (
 		return regexp.MustCompile(`^("?[ \t]*(?:[=:]|:[-=])[ \t]*["']?|[ \t]+["']?)([^\s"',;{}$()&|<>]+)`)
 	})
 	credentials = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`((?:-u|--user|--proxy-user)[= \t]*["']?[A-Za-z0-9_.@-]+:|echo[ \t]+["']?[a-z_][a-z0-9_-]*:)([^\s"'$|]+)`)
+		return regexp.MustCompile(`((?:(?:^|[\s"'\[,])(?:-u|--user|--proxy-user))[= \t]*["']?[A-Za-z0-9_.@-]+:|echo[ \t]+["']?[a-z_][a-z0-9_-]*:)([^\s"'$|]+)`)
 	})
 )
 
@@ -234,6 +234,9 @@ func named(s string) string {
 		m := behindName().FindStringSubmatch(s[at[1]:])
 		if m == nil || strings.Contains(m[2], "***") || detect.Variable(name, m[2], true) < detect.Dummy {
 			continue
+		}
+		if strings.HasSuffix(s[:at[0]], "${") && strings.TrimSpace(m[1]) == ":" && strings.ContainsAny(m[2][:1], "?+") {
+			continue // ${NAME:?}: what stands there is no value
 		}
 		if strings.HasSuffix(s[:at[0]], "env=") || strings.HasSuffix(s[:at[0]], "id=") {
 			continue // a mount's, with the command behind it
@@ -257,7 +260,7 @@ func named(s string) string {
 	})
 }
 
-// replaceWord replaces old where no letter or digit follows.
+// replaceWord replaces old where no letter or digit follows, and that is no URL's scheme.
 func replaceWord(s, old, shown string) string {
 	for i := 0; ; {
 		k := strings.Index(s[i:], old)
@@ -266,7 +269,7 @@ func replaceWord(s, old, shown string) string {
 		}
 		i += k
 		end := i + len(old)
-		if end < len(s) && (s[end] == '_' || s[end]|0x20 >= 'a' && s[end]|0x20 <= 'z' || s[end] >= '0' && s[end] <= '9') {
+		if end < len(s) && (strings.HasPrefix(s[end:], "://") || s[end] == '_' || s[end]|0x20 >= 'a' && s[end]|0x20 <= 'z' || s[end] >= '0' && s[end] <= '9') {
 			i = end
 			continue
 		}
