@@ -387,7 +387,7 @@ func (d *giver) compose(c *composition) (reason string) {
 			}
 			for _, n := range ct.needs {
 				if n.variable == "" {
-					grants[n.service] = n.grant
+					grants[n.service] = d.grantOf(ct, n.grant)
 					continue
 				}
 				part := c.of(n.service.File)

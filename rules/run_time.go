@@ -205,6 +205,9 @@ func (r *running) serve(c *composition) (pl place, reason string) {
 			if u.Overrides || !slices.Contains(files, u.File) {
 				continue
 			}
+			if _, ok := r.passed(u); r.s.Given && !ok {
+				continue // its image was built without
+			}
 			for _, n := range r.names {
 				if supplied(r.p, u.Service, n) {
 					continue
@@ -226,6 +229,14 @@ func (r *running) serve(c *composition) (pl place, reason string) {
 		if reason != "" {
 			return place{}, reason
 		}
+		if r.shim != nil && gift.file == "" {
+			// A secret that is made of a variable is copied into the container.
+			if i := slices.IndexFunc(g.needs, func(n need) bool { return n.service.ReadOnly }); i >= 0 {
+				r.shim, r.why = nil, "compose can give the container of "+g.needs[i].service.Name+", which is read-only, no file that is made of a variable"
+				*c = composition{}
+				return r.serve(c)
+			}
+		}
 		pl.changes = append(pl.changes, gift.changes...)
 		if pl.id == "" {
 			pl.id, pl.file = gift.id, gift.file
@@ -239,27 +250,30 @@ func (r *running) serve(c *composition) (pl place, reason string) {
 	return pl, ""
 }
 
-// pass hands on to the containers what compose passed to the build.
-func (r *running) pass(c *composition) {
-	passed := func(u user) (value string, ok bool) {
-		for _, svc := range r.s.Builders {
-			if svc.Build == nil || svc.File != u.File || svc.Name != u.Name && !sameImage(svc.Image, u.Image) {
-				continue
-			}
-			for _, a := range svc.Build.Args {
-				if a.Name != r.s.Name {
-					continue
-				}
-				if !a.HasValue {
-					return "${" + a.Name + ":-}", true
-				}
+// passed is what compose passed to the build of a user's image, as a value of its
+// environment; ok is false where it passed nothing.
+func (r *running) passed(u user) (value string, ok bool) {
+	for _, svc := range r.s.Builders {
+		if svc.Build == nil || svc.Name != u.Name && !sameImage(svc.Image, u.Image) {
+			continue
+		}
+		for _, a := range svc.Build.Args {
+			switch {
+			case a.Name != r.s.Name:
+			case !a.HasValue:
+				return "${" + a.Name + ":-}", true
+			default:
 				return a.Value, a.Value != ""
 			}
 		}
-		return "", false
 	}
+	return "", false
+}
+
+// pass hands on to the containers what compose passed to the build.
+func (r *running) pass(c *composition) {
 	for _, u := range r.users {
-		value, ok := passed(u)
+		value, ok := r.passed(u)
 		if !ok {
 			continue
 		}
@@ -292,27 +306,31 @@ func (r *running) tell(file string) {
 		file = path.Join(path.Dir(r.p.File.Path), rewrite.SecretsDir, r.s.ID)
 	}
 	n := r.names[0]
+	all, rest := strings.Join(r.names, " and "), ""
+	for _, x := range r.names[1:] {
+		rest += " -e " + x
+	}
 	var how string
 	switch form, own := images.FileForm(flow.StartupOf(r.s.Images[0]).Base, n); {
 	case r.shim != nil:
-		how = fmt.Sprintf(`docker run -v "$PWD/%s:/run/secrets/%s:ro" …, or -e %s`, file, r.s.ID, n)
-	case r.own && own && form.Prefix == "" && form.Mode == "" && len(form.Groups) == 0:
+		how = fmt.Sprintf(`docker run -v "$PWD/%s:/run/secrets/%s:ro" …, or -e %s`, file, r.s.ID, n+rest)
+	case r.own && own && form.Prefix == "" && form.Mode == "" && len(form.Groups) == 0 && len(r.names) == 1:
 		how = fmt.Sprintf(`docker run -v "$PWD/%s:/run/secrets/%s:ro" -e %s=/run/secrets/%s …, or -e %s`, file, r.s.ID, form.Name, r.s.ID, n)
-	case r.s.Value.Known():
+	case r.s.Value.Known() && len(r.names) == 1:
 		how = fmt.Sprintf(`%s="$(cat %s)" docker run -e %s …`, n, file, n)
 	default:
-		how = "docker run -e " + n + " …"
+		how = "docker run -e " + n + rest + " …"
 	}
 	if len(r.users) > 0 {
-		r.needs = append(r.needs, "what else runs the image must give it "+n+": "+how)
+		r.needs = append(r.needs, "what else runs the image must give it "+all+": "+how)
 	} else {
-		r.needs = append(r.needs, "whoever runs the image must give it "+n+" from now on: "+how)
+		r.needs = append(r.needs, "whoever runs the image must give it "+all+" from now on: "+how)
 	}
 	if r.why != "" {
-		r.needs = append(r.needs, n+" goes into the container's environment, not through a file: "+r.why)
+		r.needs = append(r.needs, all+" goes into the container's environment, not through a file: "+r.why)
 	}
 	if r.shim != nil {
-		r.needs = append(r.needs, "docker exec has "+n+" no more, only the program and what it starts")
+		r.needs = append(r.needs, "docker exec has "+all+" no more, only the program and what it starts")
 	}
 }
 

@@ -341,8 +341,12 @@ func (s *shim) place(st *dockerfile.Stage) (after *dockerfile.Instruction, offse
 		}
 	}
 	if anchor == nil {
-		last := st.Instructions[len(st.Instructions)-1]
-		return last, last.End
+		i := len(st.Instructions) - 1
+		// An ENV that goes takes the blank line behind it along: nothing can stand there.
+		for st.Instructions[i].End < len(s.file.Src) && (st.Instructions[i].Name == "env" || st.Instructions[i].Name == "arg") {
+			i--
+		}
+		return st.Instructions[i], st.Instructions[i].End
 	}
 	after = s.file.Instructions[anchor.Index-1]
 	offset = anchor.Start
