@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -77,7 +78,8 @@ func (t target) rule() *rewrite.Rule {
 // run writes what the target needs of the project that a compose file begins. What is there already is never changed.
 func (t target) run(p *rewrite.Pass) {
 	all := p.Workspace.Project().Compose()
-	if !project.Leads(p.Compose, all) {
+	lead := project.Leading(p.Compose, all)
+	if lead != nil && lead != p.Compose || path.Base(p.Path) == project.VaultOverlay {
 		return
 	}
 	f := rewrite.Finding{Key: "target " + t.name, Message: "the project has no files for " + t.what}
@@ -85,10 +87,18 @@ func (t target) run(p *rewrite.Pass) {
 		f.Reason = reason
 		p.Report(f)
 	}
+	if lead == nil {
+		f.Message, f.Note = "none of the compose files here is one that docker compose finds by itself: nothing is written for "+t.what, true
+		p.Report(f)
+		return
+	}
 	whole, err := project.Load(p.Compose, all)
 	if err == nil && len(whole.Secrets) == 0 && !whole.HasVariables() {
 		f.Message, f.Note = "no service of the project gets a secret: nothing is written for "+t.what, true
 		p.Report(f)
+		return
+	}
+	if err == nil && project.Included(p.Compose, all) {
 		return
 	}
 	var out *project.Generated
