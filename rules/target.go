@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -121,7 +122,7 @@ func (t target) run(p *rewrite.Pass) {
 	for _, file := range out.Files {
 		old, err := p.Workspace.ReadFile(file.Path)
 		switch {
-		case err == nil && (file.Once || string(old) == string(file.Text)):
+		case err == nil && (file.Once || says(file.Path, old, file.Text)):
 			continue
 		case err == nil || p.Workspace.Exists(file.Path):
 			other = append(other, file.Path)
@@ -148,4 +149,25 @@ func (t target) run(p *rewrite.Pass) {
 	}
 	f.Fix = fix
 	p.Report(f)
+}
+
+// says reports whether a file that is there says what would be written: a YAML file in any writing.
+func says(name string, old, text []byte) bool {
+	if string(old) == string(text) {
+		return true
+	}
+	if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
+		return false
+	}
+	a, err := yamledit.Parse(name, old)
+	if err != nil {
+		return false
+	}
+	b, err := yamledit.Parse(name, text)
+	if err != nil {
+		return false
+	}
+	x, err1 := a.Decode()
+	y, err2 := b.Decode()
+	return err1 == nil && err2 == nil && reflect.DeepEqual(x, y)
 }
