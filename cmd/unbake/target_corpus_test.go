@@ -92,12 +92,6 @@ func sameStack(t *testing.T, dir string, f *compose.File, x project.File) {
 	t.Helper()
 	name := filepath.Join(dir, f.Path)
 	env := everything(string(f.Src))
-	for k := range env {
-		// docker stack deploy gives an empty variable the shell's value; each port is another.
-		if strings.Contains(string(f.Src), k+"=") || strings.Contains(string(f.Src), k+": ") {
-			delete(env, k)
-		}
-	}
 	config, err := stackloader.ParseYAML(x.Text)
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
@@ -110,7 +104,8 @@ func sameStack(t *testing.T, dir string, f *compose.File, x project.File) {
 		WorkingDir: filepath.Dir(name), Environment: env, ConfigFiles: []stacktypes.ConfigFile{{Filename: x.Path, Config: config}},
 	})
 	if err != nil {
-		if !strings.Contains(err.Error(), "no such file") && !strings.Contains(err.Error(), "is not set") && !strings.Contains(err.Error(), "equal") {
+		// An env_file that is not in the repository; two ports that are one with these values.
+		if !strings.Contains(err.Error(), "no such file") && !strings.Contains(err.Error(), "are equal") {
 			t.Errorf("%s: %v", name, err)
 		}
 		return
@@ -138,7 +133,8 @@ func sameStack(t *testing.T, dir string, f *compose.File, x project.File) {
 			same("healthcheck", c.HealthCheck.Test, s.HealthCheck.Test)
 		}
 		for k, v := range c.Environment {
-			if v != nil && (s.Environment[k] == nil || *s.Environment[k] != *v) {
+			// docker stack deploy gives an empty variable the shell's value.
+			if v != nil && *v != "" && (s.Environment[k] == nil || *s.Environment[k] != *v) {
 				t.Errorf("%s: %s of service %s is another", name, k, s.Name)
 			}
 		}
