@@ -113,7 +113,7 @@ func sameStack(t *testing.T, dir string, f *compose.File, x project.File) {
 	want, err := composeloader.LoadWithContext(context.Background(), composetypes.ConfigDetails{
 		WorkingDir: filepath.Dir(name), Environment: env, ConfigFiles: []composetypes.ConfigFile{{Filename: name, Content: f.Src}},
 	}, func(o *composeloader.Options) {
-		o.SetProjectName("x", false)
+		o.SetProjectName("8", false) // what COMPOSE_PROJECT_NAME has in the shell
 		o.SkipConsistencyCheck, o.SkipResolveEnvironment = true, true
 	})
 	if err != nil {
