@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -77,7 +79,8 @@ func (t target) rule() *rewrite.Rule {
 // run writes what the target needs of the project that a compose file begins. What is there already is never changed.
 func (t target) run(p *rewrite.Pass) {
 	all := p.Workspace.Project().Compose()
-	if !project.Leads(p.Compose, all) {
+	lead := project.Leading(p.Compose, all)
+	if lead != nil && lead != p.Compose || path.Base(p.Path) == project.VaultOverlay {
 		return
 	}
 	f := rewrite.Finding{Key: "target " + t.name, Message: "the project has no files for " + t.what}
@@ -85,10 +88,18 @@ func (t target) run(p *rewrite.Pass) {
 		f.Reason = reason
 		p.Report(f)
 	}
+	if lead == nil {
+		f.Message, f.Note = "none of the compose files here is one that docker compose finds by itself: nothing is written for "+t.what, true
+		p.Report(f)
+		return
+	}
 	whole, err := project.Load(p.Compose, all)
 	if err == nil && len(whole.Secrets) == 0 && !whole.HasVariables() {
 		f.Message, f.Note = "no service of the project gets a secret: nothing is written for "+t.what, true
 		p.Report(f)
+		return
+	}
+	if err == nil && project.Included(p.Compose, all) {
 		return
 	}
 	var out *project.Generated
@@ -111,7 +122,7 @@ func (t target) run(p *rewrite.Pass) {
 	for _, file := range out.Files {
 		old, err := p.Workspace.ReadFile(file.Path)
 		switch {
-		case err == nil && (file.Once || string(old) == string(file.Text)):
+		case err == nil && (file.Once || says(file.Path, old, file.Text)):
 			continue
 		case err == nil || p.Workspace.Exists(file.Path):
 			other = append(other, file.Path)
@@ -138,4 +149,25 @@ func (t target) run(p *rewrite.Pass) {
 	}
 	f.Fix = fix
 	p.Report(f)
+}
+
+// says reports whether a file that is there says what would be written: a YAML file in any writing.
+func says(name string, old, text []byte) bool {
+	if string(old) == string(text) {
+		return true
+	}
+	if ext := path.Ext(name); ext != ".yaml" && ext != ".yml" {
+		return false
+	}
+	a, err := yamledit.Parse(name, old)
+	if err != nil {
+		return false
+	}
+	b, err := yamledit.Parse(name, text)
+	if err != nil {
+		return false
+	}
+	x, err1 := a.Decode()
+	y, err2 := b.Decode()
+	return err1 == nil && err2 == nil && reflect.DeepEqual(x, y)
 }

@@ -47,7 +47,7 @@ func external(p *project.Project, used []project.Held, vault bool) []byte {
 				{Key: "refreshInterval", Value: text("1h")},
 				{Key: "secretStoreRef", Value: yamledit.Fields{{Key: "kind", Value: text("SecretStore")}, {Key: "name", Value: text(storeName(p))}}},
 				{Key: "target", Value: yamledit.Fields{{Key: "name", Value: text(h.Slug)}}},
-				{Key: "data", Value: yamledit.Block{{{Key: "secretKey", Value: text(h.ID)}, {Key: "remoteRef", Value: remote}}}},
+				{Key: "data", Value: yamledit.Seq{yamledit.Fields{{Key: "secretKey", Value: text(h.ID)}, {Key: "remoteRef", Value: remote}}}},
 			}},
 		}, false)...)
 	}

@@ -124,7 +124,7 @@ func (w *writer) deployment(s *project.Service) []byte {
 	if len(mounts) > 0 {
 		container = append(container, field{Key: "volumeMounts", Value: mounts})
 	}
-	pod := yamledit.Fields{{Key: "containers", Value: yamledit.Block{container}}}
+	pod := yamledit.Fields{{Key: "containers", Value: yamledit.Seq{container}}}
 	if len(volumes) > 0 {
 		pod = append(pod, field{Key: "volumes", Value: volumes})
 	}
@@ -163,8 +163,8 @@ func settled(s string) (string, bool) {
 }
 
 // env is the variables that are secrets, or made of them, or name a secret's file.
-func (w *writer) env(s *project.Service) yamledit.Block {
-	var out yamledit.Block
+func (w *writer) env(s *project.Service) yamledit.Seq {
+	var out yamledit.Seq
 	have := map[string]bool{}
 	for _, v := range s.Environment {
 		have[v.Name] = true
@@ -224,7 +224,7 @@ func (w *writer) env(s *project.Service) yamledit.Block {
 func dollars(s string) string { return strings.ReplaceAll(s, "$(", "$$(") }
 
 // volumes mounts each secret as one file: a folder mounted at /run/secrets would hide the service account's token below it.
-func (w *writer) volumes(s *project.Service) (mounts, volumes yamledit.Block) {
+func (w *writer) volumes(s *project.Service) (mounts, volumes yamledit.Seq) {
 	var done []string
 	for _, g := range s.Grants {
 		h, ok := w.secret(func(h project.Held) bool { return h.ID == g.Source })
@@ -248,7 +248,7 @@ func (w *writer) volumes(s *project.Service) (mounts, volumes yamledit.Block) {
 		done = append(done, volume)
 		volumes = append(volumes, yamledit.Fields{{Key: "name", Value: text(volume)}, {Key: "secret", Value: yamledit.Fields{
 			{Key: "secretName", Value: text(h.Slug)}, {Key: "defaultMode", Value: yamledit.Number(mode)},
-			{Key: "items", Value: yamledit.Block{{{Key: "key", Value: text(h.ID)}, {Key: "path", Value: text(h.ID)}}}},
+			{Key: "items", Value: yamledit.Seq{yamledit.Fields{{Key: "key", Value: text(h.ID)}, {Key: "path", Value: text(h.ID)}}}},
 		}}})
 	}
 	return mounts, volumes

@@ -23,6 +23,10 @@ func normal(v *Value) *Value {
 			out.Items[i] = item.list()
 		case "secrets", "configs":
 			out.Items[i] = item.sources()
+		case "volumes":
+			if item.Kind == List && item.tag == "" { // of two at one place the later counts
+				out.Items[i] = merged(&Value{Kind: List}, item, key)
+			}
 		case "build":
 			if item.Kind == Scalar {
 				b := &Value{Kind: Map}
@@ -109,10 +113,10 @@ func identity(at string, v *Value) string {
 	switch at {
 	case "volumes":
 		if v.Kind == Map {
-			return v.Get("target").String()
+			return path.Clean(v.Get("target").String())
 		}
 		if _, target, ok := ShortVolume(v.Text); ok {
-			return target
+			return path.Clean(target)
 		}
 	case "secrets", "configs":
 		target := v.Get("target").String()

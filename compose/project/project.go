@@ -4,6 +4,7 @@
 package project
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,24 +93,51 @@ func (r *Refused) Error() string { return r.Msg }
 // Refuse makes a Refused.
 func Refuse(format string, args ...any) error { return &Refused{Msg: fmt.Sprintf(format, args...)} }
 
-// Leads says whether a compose file is one that a project begins with: the one that compose finds by itself in its folder, or the only
-// one there.
-func Leads(f *compose.File, all []*compose.File) bool {
+// Leading returns the compose file of f's folder that a project begins with: the one that compose finds by itself, or the only one there.
+// It is nil where that is not certain.
+func Leading(f *compose.File, all []*compose.File) *compose.File {
 	names := []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"} // in the order of compose
-	best, only := len(names), true
+	var lead, only *compose.File
+	best, count := len(names), 0
 	for _, o := range all {
 		if path.Dir(o.Path) != path.Dir(f.Path) || path.Base(o.Path) == VaultOverlay {
 			continue
 		}
-		if i := slices.Index(names, path.Base(o.Path)); i >= 0 {
-			best = min(best, i)
+		if i := slices.Index(names, path.Base(o.Path)); i >= 0 && i < best {
+			best, lead = i, o
 		}
-		only = only && o.Path == f.Path
+		only = o
+		count++
 	}
-	if best < len(names) {
-		return path.Base(f.Path) == names[best]
+	if lead == nil && count == 1 {
+		return only
 	}
-	return only && path.Base(f.Path) != VaultOverlay
+	return lead
+}
+
+// Included says whether another file includes f: it is a part of that one's project.
+func Included(f *compose.File, all []*compose.File) bool {
+	for _, o := range all {
+		if o == f || !bytes.Contains(o.Src, []byte("include:")) {
+			continue
+		}
+		doc, err := yamledit.Parse(o.Path, o.Src)
+		if err != nil {
+			continue
+		}
+		include := valueOf(doc.Root).Get("include")
+		if include == nil {
+			continue
+		}
+		for _, item := range include.Items {
+			for _, name := range append(item.Texts(), item.Get("path").Texts()...) {
+				if path.Join(path.Dir(o.Path), name) == f.Path {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // VaultOverlay is the name of the compose file that package vault writes: it is no project of its own.

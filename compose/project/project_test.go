@@ -227,6 +227,24 @@ func composeShape(s types.ServiceConfig) string {
 	return b.String()
 }
 
+func TestIncluded(t *testing.T) {
+	fsys := fstest.MapFS{
+		"compose.yaml":    &fstest.MapFile{Data: []byte("include: [db/compose.yaml, {path: [./web/compose.yml, over.yaml]}]\nservices: {}\n")},
+		"db/compose.yaml": &fstest.MapFile{Data: []byte("services: {}\n")}, "web/compose.yml": &fstest.MapFile{Data: []byte("services: {}\n")},
+		"api/compose.yml": &fstest.MapFile{Data: []byte("services: {}\n")},
+	}
+	all := compose.Load(fsys, []string{"compose.yaml", "db/compose.yaml", "web/compose.yml", "api/compose.yml"})
+	var got []string
+	for _, f := range all {
+		if project.Included(f, all) {
+			got = append(got, f.Path)
+		}
+	}
+	if strings.Join(got, " ") != "db/compose.yaml web/compose.yml" {
+		t.Errorf("included: %v", got)
+	}
+}
+
 // TestRefused is what is not told by halves.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
@@ -252,7 +270,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func TestLeads(t *testing.T) {
+func TestLeading(t *testing.T) {
 	for _, c := range []struct{ names, want string }{
 		{"docker-compose.yml", "docker-compose.yml"},
 		{"compose.yaml docker-compose.yml compose.override.yaml", "compose.yaml"},
@@ -267,7 +285,7 @@ func TestLeads(t *testing.T) {
 		all := compose.Load(fsys, strings.Fields(c.names))
 		var leading []string
 		for _, f := range all {
-			if project.Leads(f, all) {
+			if project.Leading(f, all) == f {
 				leading = append(leading, f.Path)
 			}
 		}

@@ -17,19 +17,6 @@ type Tagged struct {
 func (t Tagged) plain() any           { return t.Value.plain() }
 func (t Tagged) inline(q bool) string { return t.Tag + " " + t.Value.inline(q) }
 
-// Block is a list of mappings in block style.
-type Block []Fields
-
-func (l Block) seq() (out Seq) {
-	for _, f := range l {
-		out = append(out, f)
-	}
-	return out
-}
-
-func (l Block) plain() any           { return l.seq().plain() }
-func (l Block) inline(q bool) string { return l.seq().inline(q) }
-
 // Render writes a new file: comment lines (without their "#") above, and the fields in block style below. With apart, a blank line stands
 // before each mapping at the top.
 func Render(comment []string, fields Fields, apart bool) []byte {

@@ -150,18 +150,6 @@ func (l layout) lines(col int, name string, v Value) []string {
 			}
 			return out
 		}
-	case Block:
-		out := []string{head}
-		for _, item := range v {
-			for i, p := range item {
-				lines := l.lines(col+l.dash+2, key(p.Key, false), p.Value)
-				if i == 0 {
-					lines[0] = strings.Repeat(" ", col+l.dash) + "- " + strings.TrimLeft(lines[0], " ")
-				}
-				out = append(out, lines...)
-			}
-		}
-		return out
 	case Fields:
 		if len(v) > 0 {
 			out := []string{head}
