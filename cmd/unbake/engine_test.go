@@ -212,6 +212,10 @@ func (e *engine) basename(ref string) (name string, ok bool) {
 	switch {
 	case strings.Contains(ref, "/distroless/"):
 		name = "distroless"
+	case strings.Contains(ref, "linuxserver/"):
+		name = "linuxserver"
+	case strings.Contains(ref, "goauthentik/"):
+		name = "authentik"
 	case name == "mariadb":
 		name = "mysql"
 	case name == "alpine", name == "debian", name == "ubuntu":

@@ -48,6 +48,8 @@ func main() {
 		connect(password)
 	case "go": // go build -o PROGRAM .
 		build(after(args, "-o"))
+	case "git": // git [-c KEY=VALUE]… clone ADDRESS FOLDER
+		clone(args)
 	case "vault":
 		vault(args)
 	default: // the program of a case, or seen itself: told by its arguments what to look at
