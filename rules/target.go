@@ -93,13 +93,13 @@ func (t target) run(p *rewrite.Pass) {
 		p.Report(f)
 		return
 	}
+	if project.Included(p.Compose, all) {
+		return
+	}
 	whole, err := project.Load(p.Compose, all)
 	if err == nil && len(whole.Secrets) == 0 && !whole.HasVariables() {
 		f.Message, f.Note = "no service of the project gets a secret: nothing is written for "+t.what, true
 		p.Report(f)
-		return
-	}
-	if err == nil && project.Included(p.Compose, all) {
 		return
 	}
 	var out *project.Generated

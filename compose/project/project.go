@@ -153,15 +153,15 @@ func Load(f *compose.File, all []*compose.File) (*Project, error) {
 		return nil, err
 	}
 	root := valueOf(doc.Root)
-	if root.Get("services") == nil {
-		return nil, Refuse("the file has no services key")
-	}
 	p := &Project{File: f, Dir: path.Dir(f.Path), Networks: root.Get("networks"), Volumes: root.Get("volumes"), Configs: root.Get("configs")}
 	if n := root.Get("name").String(); plainName(n) {
 		p.Name = n
 	}
 	if root.Get("include") != nil {
-		return nil, Refuse("the file includes others: name the included ones instead, or merge them")
+		return nil, Refuse("the file includes others, whose services would be missing: make one file of them, as docker compose config shows it")
+	}
+	if root.Get("services") == nil {
+		return nil, Refuse("the file has no services key")
 	}
 	for _, o := range all {
 		if o != f && path.Dir(o.Path) == p.Dir && strings.Contains(path.Base(o.Path), ".override.") {
