@@ -164,16 +164,3 @@ func (v *Value) walk(key string, f func(key, text string)) {
 		}
 	}
 }
-
-// Map returns the value with f made of every scalar.
-func (v *Value) Map(f func(string) string) *Value {
-	out := *v
-	if v.Kind == Scalar {
-		out.Text = f(v.Text)
-	}
-	out.Items = make([]*Value, len(v.Items))
-	for i, item := range v.Items {
-		out.Items[i] = item.Map(f)
-	}
-	return &out
-}

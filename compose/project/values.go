@@ -24,7 +24,7 @@ func (p *Project) Held() ([]Held, error) {
 		if slices.ContainsFunc(out, func(o Held) bool { return o.ID == h.ID && o.Variable == h.Variable && o.File == h.File }) {
 			return nil
 		}
-		h.Slug = slug(p.Name + "-" + h.ID)
+		h.Slug = Slug(p.Name + "-" + h.ID)
 		if h.Slug == "" || len(h.Slug) > 127 {
 			return Refuse("the name of secret %s is none that every store takes", h.ID)
 		}
@@ -90,11 +90,8 @@ func (v Variable) Dummy() bool {
 
 func secretName(name string) bool { return detect.Name(name) == detect.Secret }
 
-// slug writes a name in lower case letters, digits and hyphens.
-func slug(s string) string {
+// Slug writes a name in lower case letters, digits and single hyphens, as Kubernetes takes one.
+func Slug(s string) string {
 	words := strings.FieldsFunc(strings.ToLower(s), func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') })
 	return strings.Join(words, "-")
 }
-
-// Slug writes a name as Kubernetes takes one: lower case letters, digits and hyphens.
-func Slug(s string) string { return slug(s) }

@@ -355,10 +355,10 @@ func (w *writer) secrets(s *project.Service) yamledit.Seq {
 func (w *writer) owner(service, uid, gid, mode string) yamledit.Fields {
 	var out yamledit.Fields
 	if uid != "" {
-		out = append(out, yamledit.Field{Key: "uid", Value: quoted(w.text(uid))})
+		out = append(out, yamledit.Field{Key: "uid", Value: w.text(uid)})
 	}
 	if gid != "" {
-		out = append(out, yamledit.Field{Key: "gid", Value: quoted(w.text(gid))})
+		out = append(out, yamledit.Field{Key: "gid", Value: w.text(gid)})
 	}
 	if mode != "" {
 		octal := "0" + strings.TrimLeft(strings.TrimPrefix(mode, "0o"), "0")
@@ -369,9 +369,6 @@ func (w *writer) owner(service, uid, gid, mode string) yamledit.Fields {
 	}
 	return out
 }
-
-// quoted keeps a number a string.
-func quoted(t yamledit.Text) yamledit.Value { return t }
 
 func (w *writer) grantedConfigs(v *project.Value) yamledit.Seq {
 	var out yamledit.Seq
