@@ -1,6 +1,7 @@
 #!/bin/bash
 # All checks and all tests: gofmt, vet, staticcheck, then every test with the race detector: units, fuzz seeds, golden
-# cases, scripts, real builds with BuildKit and real package managers, the real pre-commit. Installs what is missing (scripts/tools.sh).
+# cases, scripts, real builds with BuildKit and real package managers, real containers with Docker, the real pre-commit.
+# Installs what is missing (scripts/tools.sh).
 # With CI=true a test that is skipped is an error.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,6 +1,5 @@
 #!/bin/bash
-# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system,
-# staticcheck.
+# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system, staticcheck.
 # Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;

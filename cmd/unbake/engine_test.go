@@ -32,6 +32,7 @@ type engine struct {
 	dir      string
 	client   *http.Client
 	bases    map[string]func() (source, error)
+	pulled   map[string]func() error
 
 	swarming sync.Once
 	swarmed  error
@@ -89,6 +90,10 @@ func startEngine(t *testing.T) *engine {
 	}
 	if e.bases, err = e.baseImages(context); err != nil {
 		t.Fatal(err)
+	}
+	e.pulled = map[string]func() error{}
+	for name := range e.bases {
+		e.pulled[name] = sync.OnceValue(func() error { return e.loadBase(name) })
 	}
 	// What the scripts that fix writes call.
 	if err := os.Symlink(filepath.Join(overlay, "seen"), filepath.Join(e.dir, "vault")); err != nil {
@@ -266,19 +271,25 @@ func (e *engine) pull(ctx context.Context, ref string) error {
 	if !ok {
 		return fmt.Errorf("no image %s: testdata/run/base has none", ref)
 	}
+	if err := e.pulled[name](); err != nil {
+		return err
+	}
+	_, err := e.docker(ctx, "tag", "base-"+name, ref)
+	return err
+}
+
+// loadBase gives the engine a base image, as base-NAME.
+func (e *engine) loadBase(name string) error {
 	image, err := e.bases[name]()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(e.dir, "pull")
-	if err != nil {
-		return err
-	}
+	dir := filepath.Join(e.dir, "images", name)
 	dockerfile := filepath.Join(dir, "Dockerfile")
 	if err := os.WriteFile(dockerfile, []byte("FROM base\n"), 0o644); err != nil {
 		return err
 	}
-	return e.load(ctx, request{dir: dir, dockerfile: dockerfile, from: image}, ref)
+	return e.load(context.Background(), request{dir: dir, dockerfile: dockerfile, from: image}, "base-"+name)
 }
 
 // load builds an image and gives it to the engine under the name.

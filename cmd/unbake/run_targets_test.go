@@ -109,7 +109,7 @@ func (c *runCase) swarm(ctx context.Context, e *engine, dir string) (o *observat
 
 // task waits for the container of a service.
 func (e *engine) task(ctx context.Context, service string) (id string, err error) {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		id, err := e.docker(ctx, "ps", "--quiet", "--filter", "label=com.docker.swarm.service.name="+service)
 		if id = strings.TrimSpace(id); err != nil || id != "" {
 			return id, err

@@ -247,7 +247,7 @@ func (c *runCase) fix(t *testing.T, unbake, dir string) {
 // prove runs the trees before and after, and returns what speaks against the laws, and what was seen before. An error is a case that says nothing.
 func (c *runCase) prove(ctx context.Context, e *engine, before, after string) (problems []string, old *observation, err error) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 
 	old, err = c.observe(ctx, e, before, c.env)
@@ -395,7 +395,7 @@ func (e *engine) settled(ctx context.Context, id string, healthy bool) ([]string
 			Health   struct{ Status string }
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		if err := e.ask(ctx, "/containers/"+id+"/json", &is); err != nil {
 			return nil, err
 		}
