@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -126,7 +127,17 @@ func texts(s types.ServiceConfig, mounted map[string]string) map[string]string {
 	list("command", s.Command)
 	list("entrypoint", s.Entrypoint)
 	if s.HealthCheck != nil {
-		list("healthcheck", s.HealthCheck.Test)
+		var words []string
+		for _, w := range s.HealthCheck.Test {
+			// What a shell of the container puts in, with the variables as they were.
+			words = append(words, os.Expand(resolve(w), func(name string) string {
+				if v, ok := out["environment "+name]; ok {
+					return v
+				}
+				return "${" + name + "}"
+			}))
+		}
+		list("healthcheck", words)
 	}
 	for k, v := range s.Labels {
 		out["label "+k] = v

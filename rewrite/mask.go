@@ -115,7 +115,11 @@ func (m *masks) arguments(svc *compose.Service) {
 		if kind, _ := a.Source(); kind != compose.FromText || a.Value == "" || detect.Variable(a.Name, a.Value, true) == detect.No {
 			continue
 		}
-		m.learn(a.Name, a.Value, true, string(svc.File.Src[a.Start:a.End]))
+		var written []string
+		if a.Start >= 0 { // else it stands in a file that this one extends
+			written = []string{string(svc.File.Src[a.Start:a.End])}
+		}
+		m.learn(a.Name, a.Value, true, written...)
 	}
 }
 

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"maps"
 	"path"
 	"regexp"
@@ -39,6 +40,9 @@ func (d *giver) addDotenv(name string, lines *ignores) (change rewrite.Change, t
 		if entries, bad := compose.ParseDotenv(own, src); err == nil && (bad != nil || slices.ContainsFunc(entries, func(e compose.DotenvEntry) bool { return e.Name == name && e.Value != d.value.Reveal() })) {
 			return change, true, own + " has " + name + " for something else"
 		}
+	}
+	if path.Base(file) != rewrite.EnvFile {
+		return change, false, "the variables of " + d.base().Path + " come from " + file + ", which is no .env that is everybody's own"
 	}
 	if ws.Tracked(file) {
 		return change, false, "git has " + file + ", where the value would go: take it out of git first (git rm --cached)"
@@ -110,7 +114,7 @@ func (d *giver) named(name, file string) (taken bool, why string) {
 			}
 			return true, f.Path + " takes " + name + " from the environment for something else"
 		}
-		if m := mountsDotenv().FindIndex(f.Src); m != nil && path.Dir(f.Path) == path.Dir(file) {
+		if m := mounts(f, file); m != nil {
 			return false, at(f.Path, 1+strings.Count(string(f.Src[:m[1]]), "\n")) + " mounts .env into a container, which would get it too"
 		}
 		for _, id := range slices.Sorted(maps.Keys(f.Secrets)) {
@@ -134,6 +138,14 @@ func (d *giver) named(name, file string) (taken bool, why string) {
 	return false, ""
 }
 
+// mounts returns where a file mounts the .env beside it.
+func mounts(f *compose.File, dotenv string) []int {
+	if path.Dir(f.Path) != path.Dir(dotenv) || !bytes.Contains(f.Src, []byte(".env")) {
+		return nil
+	}
+	return mountsDotenv().FindIndex(f.Src)
+}
+
 var mountsDotenv = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?:["'\s]|source:[ \t]*)(?:\./|\$\{?PWD\}?/)?\.env(?::/|["']?[ \t\r]*\n[ \t]*target:)`)
 })
@@ -147,6 +159,9 @@ func (d *giver) uses(f *compose.File, name string) bool {
 		}
 	}
 	// $$ is no variable; every other mention counts, wherever it stands.
+	if !bytes.Contains(f.Src, []byte(name)) {
+		return false
+	}
 	text := strings.ReplaceAll(string(f.Src), "$$", "")
 	n := len(regexp.MustCompile(`\$\{?`+name+`\b`).FindAllString(text, -1))
 	if n > len(own) {
