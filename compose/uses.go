@@ -218,7 +218,7 @@ func readUse(command string) (u Use, ok bool) {
 
 // composes says whether a word is the name of compose: docker-compose, a variable called after it, the compose of docker compose.
 func composes(word string) bool {
-	word = strings.ToLower(strings.Trim(word, "$@#${}()"))
+	word = strings.ToLower(strings.Trim(word, "$@#{}()"))
 	word = path.Base(strings.TrimSuffix(word, ".exe"))
 	switch word {
 	case "compose", "docker-compose", "podman-compose", "docker_compose", "dockercompose", "compose_cmd", "docker_compose_cmd", "compose_bin":

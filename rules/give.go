@@ -397,11 +397,11 @@ func (d *giver) compose(c *composition) (reason string) {
 			for i := range ct.file.replace {
 				r := &ct.file.replace[i]
 				part := c.of(r.service.File)
-				value := r.value
-				if r.script == nil {
-					value = r.prefix + "/run/secrets/" + d.out.id
-				} else if value = r.script(d.out.id); value == "" {
-					return at(r.service.File.Path, r.text.Line) + " cannot be made to read the file with certainty"
+				value := r.prefix + "/run/secrets/" + d.out.id
+				if r.script != nil {
+					if value = r.script(d.out.id); value == "" {
+						return at(r.service.File.Path, r.text.Line) + " cannot be made to read the file with certainty"
+					}
 				}
 				part.replace = append(part.replace, compose.Replacement{Text: r.text, Value: value, Rename: r.rename})
 				if r.script == nil {

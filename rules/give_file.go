@@ -30,7 +30,6 @@ type fileText struct {
 	text    compose.Text
 	rename  string
 	prefix  string
-	value   string
 	script  func(id string) string // of a health check: the text that reads the file; "" if there is none
 }
 

@@ -29,7 +29,8 @@ func (c *comparison) image(i int, old, now *stage, before, after []*dockerfile.I
 		return err
 	}
 	if slices.ContainsFunc(after, func(in *dockerfile.Instruction) bool { return c.entryOf[in].comes && in.Name == "cmd" }) {
-		a.Config.ArgsEscaped = b.Config.ArgsEscaped //nolint:staticcheck // every CMD of a file sets it, and only Windows looks at it
+		//lint:ignore SA1019 every CMD of a file sets it, and only Windows looks at it
+		a.Config.ArgsEscaped = b.Config.ArgsEscaped
 	}
 	a.Config.Entrypoint, a.Config.Cmd, b.Config.Entrypoint, b.Config.Cmd = nil, nil, nil, nil
 	x, y := reflect.ValueOf(a.Config), reflect.ValueOf(b.Config)
