@@ -132,10 +132,13 @@ func namesHost(s *compose.Service, other string) bool {
 	})
 }
 
-// nameOf chooses the name of a group: of the variable that a server starts with, else of the first variable, else of the first place.
+// nameOf chooses the name of a group: of the variable that a server starts with, its administrator's last, else of the first variable, else of the first place.
 func nameOf(g []literal) string {
 	for _, fits := range []func(literal) bool{
 		func(x literal) bool { return x.Default != "" },
+		func(x literal) bool {
+			return x.Kind == Whole && x.Text.Where == compose.InEnvironment && server(x) && !root(x)
+		},
 		func(x literal) bool { return x.Kind == Whole && x.Text.Where == compose.InEnvironment && server(x) },
 		func(x literal) bool { return x.Kind == Whole && x.Text.Where == compose.InEnvironment },
 		func(x literal) bool { return x.Kind == Whole },

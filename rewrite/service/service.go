@@ -113,6 +113,11 @@ func (f *finder) taken(p Place) bool {
 // namesOf collects the names that a project is full of, in lower case.
 func namesOf(files []*compose.File) map[string]bool {
 	names := map[string]bool{}
+	add := func(name string) {
+		if detect.Value("password", name) != detect.Live { // the user of an object store is a key that somebody made up
+			names[strings.ToLower(name)] = true
+		}
+	}
 	for _, file := range files {
 		names[strings.ToLower(path.Base(path.Dir(file.Path)))] = true
 		for _, s := range file.Services {
@@ -125,9 +130,9 @@ func namesOf(files []*compose.File) map[string]bool {
 					continue
 				}
 				if _, start, ok := defaultOf(t.Value); ok {
-					names[strings.ToLower(t.Value[start:len(t.Value)-1])] = true
+					add(t.Value[start : len(t.Value)-1])
 				}
-				names[strings.ToLower(t.Value)] = true
+				add(t.Value)
 			}
 		}
 	}
