@@ -67,6 +67,8 @@ func sameServices(t *testing.T, root string, before, after fs.FS, name string) {
 		for _, k := range keys(a, b) {
 			switch x, y := a[k], b[k]; {
 			case x == y:
+			case strings.HasPrefix(k, "environment ") && !has(a, k):
+				// The image had it, and has it no more.
 			case strings.HasPrefix(k, "environment ") && y == "" && mounted["/run/secrets/"+strings.TrimPrefix(k, "environment ")] != "":
 				// A shim reads it, or the program does.
 			default:
@@ -74,6 +76,11 @@ func sameServices(t *testing.T, root string, before, after fs.FS, name string) {
 			}
 		}
 	}
+}
+
+func has(m map[string]string, k string) bool {
+	_, ok := m[k]
+	return ok
 }
 
 func keys(ms ...map[string]string) []string {
@@ -93,8 +100,16 @@ func keys(ms ...map[string]string) []string {
 func texts(s types.ServiceConfig, mounted map[string]string) map[string]string {
 	out := map[string]string{}
 	resolve := func(v string) string {
+		for name, value := range s.Environment {
+			if value != nil && *value != "" {
+				for _, form := range []string{"${" + name + "}", "$" + name} {
+					v = strings.ReplaceAll(v, form, *value)
+				}
+			}
+		}
+		v = strings.ReplaceAll(v, `"`, "")
 		for place, value := range mounted {
-			for _, form := range []string{`"$(cat ` + place + `)"`, "$(cat " + place + ")", "$(<" + place + ")", "file://" + place} {
+			for _, form := range []string{"$(cat " + place + ")", "$(<" + place + ")"} {
 				v = strings.ReplaceAll(v, form, value)
 			}
 		}
@@ -117,7 +132,10 @@ func texts(s types.ServiceConfig, mounted map[string]string) map[string]string {
 				}
 			}
 		}
-		out["environment "+k] = resolve(value)
+		for place, content := range mounted {
+			value = strings.ReplaceAll(value, "file://"+place, content)
+		}
+		out["environment "+k] = value
 	}
 	list := func(what string, words []string) {
 		for i, w := range words {

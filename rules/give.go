@@ -185,11 +185,10 @@ func (d *giver) decide() {
 	}
 }
 
-// inDotenv reports whether the value goes to .env: a container has it in its environment, or its image asks for a mode that the file of a bind
-// mount does not have.
+// inDotenv reports whether the value goes to .env: a container has it in its environment.
 func (d *giver) inDotenv() bool {
 	return d.from != "" || slices.ContainsFunc(d.all, func(ct *container) bool {
-		return ct.form == byEnvironment || ct.file != nil && ct.file.mode != ""
+		return ct.form == byEnvironment
 	})
 }
 
@@ -374,10 +373,6 @@ func (d *giver) version(f *compose.File) {
 // grantOf fills in what a mount needs that is made of a variable: compose before 2.35 gave it to root alone.
 func (d *giver) grantOf(ct *container, g compose.Grant) compose.Grant {
 	if d.out.file != "" || g.Mode != "" {
-		return g
-	}
-	if ct.file != nil && ct.file.mode != "" {
-		g.Mode, g.UID = ct.file.mode, ct.file.owner
 		return g
 	}
 	if ct.file == nil || !ct.file.root {

@@ -14,8 +14,6 @@ import (
 type fileForm struct {
 	names   map[string]string // variable → the one that takes the file
 	prefix  string            // of the path
-	mode    string            // that the file must have, "" if any will do
-	owner   string            // whose it is then
 	root    bool              // it is read by root
 	first   bool              // only a container whose data are empty reads it
 	reads   []string          // programs that read the plain variable unasked
@@ -73,7 +71,11 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 			return "the image is not known to read " + variable + " from a file"
 		case !form.ReadBy(start.command):
 			return "the command is not the image's own"
-		case f.prefix != form.Prefix && len(f.names) > 0 || f.mode != form.Mode && len(f.names) > 0:
+		case form.Mode != "":
+			// Engines before 28 start no container with such a secret where the image's user is a pair of
+			// numbers, later ones give it to that user whatever is asked for.
+			return "the image wants a file of mode " + form.Mode + " that is its user's own, which not every engine gives it"
+		case f.prefix != form.Prefix && len(f.names) > 0:
 			return "its variables take files in different ways"
 		}
 		for _, with := range form.Groups {
@@ -81,7 +83,7 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 				return "the image reads it from a file only together with " + with
 			}
 		}
-		f.names[variable], f.prefix, f.mode, f.owner, f.first = form.Name, form.Prefix, form.Mode, form.Owner, f.first || form.First
+		f.names[variable], f.prefix, f.first = form.Name, form.Prefix, f.first || form.First
 		f.reads = append(f.reads, form.Reads...)
 		if x != nil {
 			t := fileText{service: x.Service, text: x.Text, prefix: form.Prefix}
@@ -116,11 +118,6 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 		}
 	}
 	f.root = start.root && !slices.ContainsFunc(ct.parts, func(s *compose.Service) bool { return s.User != "" })
-	if f.owner != "" && slices.ContainsFunc(ct.parts, func(s *compose.Service) bool {
-		return s.User != "" && s.User != f.owner && !strings.HasPrefix(s.User, f.owner+":")
-	}) {
-		return nil, "another user than the image's reads it"
-	}
 	return f, d.health(ct, f, scripts, start)
 }
 

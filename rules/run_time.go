@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -302,9 +301,6 @@ func (r *running) title() string {
 
 // tell says what whoever runs the image must do from now on.
 func (r *running) tell(file string) {
-	if file == "" {
-		file = path.Join(path.Dir(r.p.File.Path), rewrite.SecretsDir, r.s.ID)
-	}
 	n := r.names[0]
 	all, rest := strings.Join(r.names, " and "), ""
 	for _, x := range r.names[1:] {
@@ -312,6 +308,8 @@ func (r *running) tell(file string) {
 	}
 	var how string
 	switch form, own := images.FileForm(flow.StartupOf(r.s.Images[0]).Base, n); {
+	case file == "": // the value stands in .env, or in what the build was given
+		how = "docker run -e " + n + rest + " …"
 	case r.shim != nil:
 		how = fmt.Sprintf(`docker run -v "$PWD/%s:/run/secrets/%s:ro" …, or -e %s`, file, r.s.ID, n+rest)
 	case r.own && own && form.Prefix == "" && form.Mode == "" && len(form.Groups) == 0 && len(r.names) == 1:

@@ -173,11 +173,18 @@ func bringsIn(f *compose.File, x service.Place) int {
 // hiding is what must not be shown of a place: the value, and what is written for it behind the text before it.
 func hiding(x service.Place, s *service.Secret) rewrite.Literal {
 	text := x.Text.Value[x.Start:x.End]
-	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, text)
 	src := x.Service.File.Src
 	if x.Text.Start < 0 || x.Text.End > len(src) {
-		return l
+		return rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, text)
 	}
+	if raw := string(src[x.Text.Start:x.Text.End]); !strings.Contains(raw, text) {
+		// It is written with escapes, or on several lines: the token as a whole is hidden.
+		if _, value, ok := strings.Cut(raw, "="); ok && x.Text.Item {
+			raw = value
+		}
+		text = strings.Trim(raw, `"'`)
+	}
+	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, x.Text.Value[x.Start:x.End], text)
 	for at := x.Text.Start; ; {
 		i := strings.Index(string(src[at:x.Text.End]), text)
 		if i < 0 {
