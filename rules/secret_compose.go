@@ -170,26 +170,44 @@ func bringsIn(f *compose.File, x service.Place) int {
 	return 0
 }
 
-// hiding is what must not be shown of a place: the value, and what is written for it behind the text before it.
+// hiding is what must not be shown of a place: the value as each kind of file writes it, and what is written for it behind the text before it.
 func hiding(x service.Place, s *service.Secret) rewrite.Literal {
 	text := x.Text.Value[x.Start:x.End]
-	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, text)
+	forms := []string{text, strings.ReplaceAll(text, "'", "''"), strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)}
+	texts := append(slices.Clone(forms), strings.ReplaceAll(s.Value.Reveal(), "'", `\'`))
 	src := x.Service.File.Src
 	if x.Text.Start < 0 || x.Text.End > len(src) {
-		return l
+		return rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, texts...)
 	}
-	for at := x.Text.Start; ; {
-		i := strings.Index(string(src[at:x.Text.End]), text)
-		if i < 0 {
-			return l
+	var behind [][2]string
+	for i, form := range forms {
+		if slices.Contains(forms[:i], form) {
+			continue
 		}
-		at += i
-		line := strings.LastIndexByte(string(src[:at]), '\n') + 1
-		if before := strings.TrimLeft(string(src[line:at]), " \t"); before != "" {
-			l = l.Behind(before, text)
+		for at := x.Text.Start; ; at += len(form) {
+			i := strings.Index(string(src[at:x.Text.End]), form)
+			if i < 0 {
+				break
+			}
+			at += i
+			line := strings.LastIndexByte(string(src[:at]), '\n') + 1
+			if before := strings.TrimLeft(string(src[line:at]), " \t"); before != "" {
+				behind = append(behind, [2]string{before, form})
+			}
 		}
-		at += len(text)
 	}
+	if len(behind) == 0 { // other escapes, or lines of a block: all of the scalar
+		raw := string(src[x.Text.Start:x.Text.End])
+		if _, value, ok := strings.Cut(raw, "="); x.Text.Item && x.Text.Name != "" && ok {
+			raw = value
+		}
+		texts = append(texts, raw)
+	}
+	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, texts...)
+	for _, b := range behind {
+		l = l.Behind(b[0], b[1])
+	}
+	return l
 }
 
 // inCompose says where the literal stands.
