@@ -337,6 +337,9 @@ func (s *Service) Drops(where Where, name string) bool {
 	return s.own.keys[where.String()] || slices.Contains(s.own.names[where.String()], name)
 }
 
+// DropsGrants reports the same of its secrets.
+func (s *Service) DropsGrants() bool { return s.own.keys["secrets"] }
+
 // Hides reports whether the service would have a variable by what it extends if it lost its own: or may have it, where that is not known.
 func (s *Service) Hides(variable string) bool {
 	if s.extends == nil || s.Drops(InEnvironment, variable) {

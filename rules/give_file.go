@@ -61,6 +61,9 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 		if heir := d.heir(part, false); heir != nil {
 			return nil, "the service " + heir.Name + " extends it, and would have the file beside a value of its own"
 		}
+		if part.DropsGrants() {
+			return nil, part.File.Path + " takes its secrets away"
+		}
 	}
 	value := d.value.Reveal()
 	if d.value.Known() && (strings.TrimSpace(value) != value || strings.ContainsAny(value, "\x00")) {

@@ -286,6 +286,11 @@ func moveOut(p *rewrite.Pass, s *service.Secret, files []*compose.File) (*rewrit
 			return nil, f.Path + " may hold it too and cannot be read"
 		}
 	}
+	for _, x := range s.Places {
+		if x.Pieces {
+			return nil, at(x.Service.File.Path, x.Text.Line) + " writes it in pieces, with quotes or backslashes in between: write it as one word first"
+		}
+	}
 	var composed []rewrite.Change
 	var reason string
 	asked := giving{name: s.Name, value: s.Value, files: files, places: s.Places}

@@ -19,7 +19,7 @@ type address struct {
 
 var (
 	authority = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#"'<>@:]*):([^\s/?#"'<>@]+)@([A-Za-z0-9_.-]*)`)
+		return regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://((?:\$\{[^}]*\}|[^\s/?#"'<>@:])*):([^\s/?#"'<>@]+)@([A-Za-z0-9_.-]*)`)
 	})
 	// inLines is a setting of a file that a variable holds: key: value, "key": "value", key = value.
 	inLines = sync.OnceValue(func() *regexp.Regexp {

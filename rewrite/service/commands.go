@@ -205,9 +205,18 @@ func (f *finder) commands(s *compose.Service) {
 }
 
 func (f *finder) word(s *compose.Service, p piece, from, to int, name string, class detect.ValueClass) {
-	if start, end, ok := p.span(from, to); ok && !strings.Contains(p.text[from:to], "$") {
-		f.add(Place{Service: s, Text: p.of, Kind: Word, Start: start, End: end, Name: name}, p.text[from:to], class)
+	if from >= to || strings.Contains(p.text[from:to], "$") {
+		return
 	}
+	x := Place{Service: s, Text: p.of, Kind: Word, Name: name}
+	var ok bool
+	if x.Start, x.End, ok = p.span(from, to); !ok {
+		if written := p.of.Value[x.Start:x.End]; class < detect.Ordinary || strings.Contains(written, "$") || inReference(p.of.Value, x.Start) {
+			return
+		}
+		x.Pieces = true
+	}
+	f.add(x, p.text[from:to], class)
 }
 
 // form finds what its form gives away in a word or a script, and the passwords of URLs.
