@@ -337,6 +337,23 @@ func (s *Service) Drops(where Where, name string) bool {
 	return s.own.keys[where.String()] || slices.Contains(s.own.names[where.String()], name)
 }
 
+// DropsGrants reports the same of its secrets.
+func (s *Service) DropsGrants() bool { return s.own.keys["secrets"] }
+
+// Hides reports whether the service would have a variable by what it extends if it lost its own: or may have it, where that is not known.
+func (s *Service) Hides(variable string) bool {
+	if s.extends == nil || s.Drops(InEnvironment, variable) {
+		return false
+	}
+	own := slices.ContainsFunc(s.Texts, func(t Text) bool { return t.Where == InEnvironment && t.Name == variable && t.Inherited != "extends" })
+	return own && (s.extends.base == nil || baseText(s, variable) != nil)
+}
+
+// Extends reports whether the service extends another one.
+func (s *Service) Extends(base *Service) bool {
+	return s.extends != nil && s.extends.base != nil && s.extends.base.Name == base.Name && s.extends.base.File.Path == base.File.Path
+}
+
 // Merged returns a service as compose makes it of the entries of that name in files, which are used at once, each laid over those before it;
 // nil if there is none. What they include or extend is not among them. A Text that is not the last file's has no Start, and is Inherited from "another file".
 func Merged(files []*File, name string) *Service {

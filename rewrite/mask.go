@@ -72,7 +72,11 @@ func (m *masks) add(st *state) {
 	}
 	for _, f := range st.findings {
 		for _, l := range f.Literals {
-			m.learn(l.Name, l.value, !l.weak, l.texts...)
+			if l.weak || len(l.value) < everywhere {
+				m.learn(l.Name, l.value, !l.weak, l.texts...)
+			} else { // a rule has found out that it is a secret, whatever its name says
+				m.forms(l.Name, l.value, everywhere, l.texts)
+			}
 			for _, b := range l.behind {
 				m.keep(mask{b[0] + b[1], b[0] + m.shown(l.value), true})
 			}
@@ -133,6 +137,11 @@ func (m *masks) learn(name, value string, secret bool, texts ...string) {
 	if !(secret && detect.Variable(name, value, true) == detect.Exposed) && len(detect.Scan([]byte(value))) == 0 {
 		least = 1 << 20
 	}
+	m.forms(name, value, least, texts)
+}
+
+// forms keeps a value, and the texts that stand for it, from a length on wherever they stand.
+func (m *masks) forms(name, value string, least int, texts []string) {
 	shown := m.shown(value)
 	texts = append(texts, value, url.QueryEscape(value), url.PathEscape(value))
 	for _, t := range texts {

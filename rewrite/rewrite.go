@@ -233,8 +233,8 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 		r := Result{Finding: f}
 		if fix := fixed[f.key()]; fix != nil && f.Key != "" {
 			r.Outcome, r.Fix = Fixed, fix
-			if f.Fix != nil {
-				// Its words name lines: those of the file as it is on disk.
+			if f.Fix != nil && f.Rule.Run != nil {
+				// Its words name lines: those of the file as it is on disk. A compose rule's name what the secret is called: as the fix did.
 				told := *fix
 				told.Title, told.Needs = f.Fix.Title, f.Fix.Needs
 				r.Fix = &told

@@ -343,6 +343,9 @@ func (d *giver) compose(c *composition) (reason string) {
 			if !ok {
 				continue
 			}
+			if heir := d.heir(s, true); heir != nil { // compose takes the grant along, and not the secret
+				return heir.File.Path + ": the service " + heir.Name + " extends " + s.Name + ", and would be given a secret that is not known there"
+			}
 			g.Source = d.out.id
 			part := c.of(s.File)
 			part.moves = append(part.moves, compose.Migration{Service: s, Grant: []compose.Grant{g}})

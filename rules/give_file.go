@@ -55,6 +55,14 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 			return nil, "the file has no place for secrets"
 		}
 	}
+	for _, part := range ct.parts {
+		if heir := d.heir(part, false); heir != nil {
+			return nil, "the service " + heir.Name + " extends it, and would have the file beside a value of its own"
+		}
+		if part.DropsGrants() {
+			return nil, part.File.Path + " takes its secrets away"
+		}
+	}
 	value := d.value.Reveal()
 	if d.value.Known() && (strings.TrimSpace(value) != value || strings.ContainsAny(value, "\x00")) {
 		return nil, "the image would cut its blanks"
@@ -121,6 +129,18 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 	return f, d.health(ct, f, scripts, start)
 }
 
+// heir is a service that extends another one, nil if there is none: elsewhere, one of another file.
+func (d *giver) heir(base *compose.Service, elsewhere bool) *compose.Service {
+	for _, f := range d.p.Workspace.Project().Compose() {
+		for _, s := range f.Services {
+			if f.Err == nil && s.Extends(base) && !(elsewhere && f.Path == base.File.Path) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
 // shared reports whether a service outside of the container has the same text: through an anchor, or by extending this one.
 func (d *giver) shared(x service.Place, ct *container) bool {
 	for _, f := range d.files {
@@ -170,7 +190,8 @@ func (d *giver) start(ct *container) (s starting, why string) {
 		default:
 			s.image = part.Image
 		}
-		if strings.Contains(string(part.File.Src), "docker-entrypoint.sh:") {
+		if src := string(part.File.Src); strings.Contains(src, "docker-entrypoint.sh:") || strings.Contains(src, ":/usr/local/bin/docker-entrypoint") ||
+			strings.Contains(src, ":/docker-entrypoint.sh") || strings.Contains(src, "target: /usr/local/bin/docker-entrypoint") {
 			return s, "its entrypoint is another one's"
 		}
 		c := service.CommandsOf(part)
@@ -259,6 +280,9 @@ func (d *giver) built(s starting, builds []*compose.Service) (starting, string) 
 // process may read it.
 func (d *giver) elsewhere(ct *container, variable, fileVariable string, start starting) (why string) {
 	for _, s := range ct.parts {
+		if s.Hides(variable) {
+			return "what it extends sets it too"
+		}
 		for _, t := range s.Texts {
 			switch {
 			case t.Where == compose.InEnvironment && t.Name == fileVariable && fileVariable != variable:

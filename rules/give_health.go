@@ -49,6 +49,9 @@ func (d *giver) health(ct *container, f *fileForm, literals []service.Place, sta
 				return why
 			}
 			if change != nil {
+				if d.shared(service.Place{Service: s, Text: sc.Text}, ct) {
+					return "another service has its health check through an anchor"
+				}
 				if sc.Text.Inherited != "" {
 					return "its health check comes in through " + sc.Text.Inherited
 				}

@@ -170,33 +170,44 @@ func bringsIn(f *compose.File, x service.Place) int {
 	return 0
 }
 
-// hiding is what must not be shown of a place: the value, and what is written for it behind the text before it.
+// hiding is what must not be shown of a place: the value as each kind of file writes it, and what is written for it behind the text before it.
 func hiding(x service.Place, s *service.Secret) rewrite.Literal {
 	text := x.Text.Value[x.Start:x.End]
+	forms := []string{text, strings.ReplaceAll(text, "'", "''"), strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)}
+	texts := append(slices.Clone(forms), strings.ReplaceAll(s.Value.Reveal(), "'", `\'`))
 	src := x.Service.File.Src
 	if x.Text.Start < 0 || x.Text.End > len(src) {
-		return rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, text)
+		return rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, texts...)
 	}
-	if raw := string(src[x.Text.Start:x.Text.End]); !strings.Contains(raw, text) {
-		// It is written with escapes, or on several lines: the token as a whole is hidden.
-		if _, value, ok := strings.Cut(raw, "="); ok && x.Text.Item {
+	var behind [][2]string
+	for i, form := range forms {
+		if slices.Contains(forms[:i], form) {
+			continue
+		}
+		for at := x.Text.Start; ; at += len(form) {
+			i := strings.Index(string(src[at:x.Text.End]), form)
+			if i < 0 {
+				break
+			}
+			at += i
+			line := strings.LastIndexByte(string(src[:at]), '\n') + 1
+			if before := strings.TrimLeft(string(src[line:at]), " \t"); before != "" {
+				behind = append(behind, [2]string{before, form})
+			}
+		}
+	}
+	if len(behind) == 0 { // other escapes, or lines of a block: all of the scalar
+		raw := string(src[x.Text.Start:x.Text.End])
+		if _, value, ok := strings.Cut(raw, "="); x.Text.Item && x.Text.Name != "" && ok {
 			raw = value
 		}
-		text = strings.Trim(raw, `"'`)
+		texts = append(texts, raw)
 	}
-	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, x.Text.Value[x.Start:x.End], text)
-	for at := x.Text.Start; ; {
-		i := strings.Index(string(src[at:x.Text.End]), text)
-		if i < 0 {
-			return l
-		}
-		at += i
-		line := strings.LastIndexByte(string(src[:at]), '\n') + 1
-		if before := strings.TrimLeft(string(src[line:at]), " \t"); before != "" {
-			l = l.Behind(before, text)
-		}
-		at += len(text)
+	l := rewrite.NewLiteral(s.Name, s.Value.Reveal(), s.Class < detect.Ordinary, texts...)
+	for _, b := range behind {
+		l = l.Behind(b[0], b[1])
 	}
+	return l
 }
 
 // inCompose says where the literal stands.
@@ -273,6 +284,11 @@ func moveOut(p *rewrite.Pass, s *service.Secret, files []*compose.File) (*rewrit
 	for _, f := range p.Workspace.Project().Compose() {
 		if f.Err != nil && path.Dir(f.Path) == path.Dir(p.Compose.Path) && strings.Contains(string(f.Src), s.Value.Reveal()) {
 			return nil, f.Path + " may hold it too and cannot be read"
+		}
+	}
+	for _, x := range s.Places {
+		if x.Pieces {
+			return nil, at(x.Service.File.Path, x.Text.Line) + " writes it in pieces, with quotes or backslashes in between: write it as one word first"
 		}
 	}
 	var composed []rewrite.Change

@@ -19,17 +19,26 @@ type address struct {
 
 var (
 	authority = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://([^\s/?#"'<>@:]*):([^\s/?#"'<>@]+)@([A-Za-z0-9_.-]*)`)
+		return regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://((?:\$\{[^}]*\}|[^\s/?#"'<>@:])*):([^\s/?#"'<>@]+)@([A-Za-z0-9_.-]*)`)
 	})
 	// inLines is a setting of a file that a variable holds: key: value, "key": "value", key = value.
 	inLines = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?m)(?:^[ \t-]*|[{,]\s*)(?:["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*[:=]|[A-Za-z_]+\[['"]([A-Za-z0-9_.-]+)['"]\][ \t]*=)[ \t]+(?:"([^"\n]+)"|'([^'\n]+)'|([^\s"'#,;}]+))`)
+	})
+	// inJSON is the same without a blank, as programs write JSON.
+	inJSON = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[{,]\s*"([A-Za-z_][A-Za-z0-9_.-]*)":"([^"\\\n]+)"`)
 	})
 	option = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|\s)--([a-z][a-z.-]*)[ \t]+([^\s"'-][^\s"']*)`) })
 	inner  = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`(?:^|[;?&\s,]|-D|--)([A-Za-z_][A-Za-z0-9_. -]*[A-Za-z0-9])=(?:"([^"]+)"|'([^']+)'|([^;&\s"',]+))`)
 	})
 )
+
+// database is what else stands in the connection string of a database, where Pwd is no working directory.
+var database = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:^|;)\s*(?:server|data source|host|addr|address|uid|user id|user|username|driver)\s*=`)
+})
 
 // addresses finds the credentials of URLs and of connection strings in a text.
 func addresses(text string) []address {
@@ -72,6 +81,9 @@ func addresses(text string) []address {
 		}
 		key := text[m[2]:m[3]]
 		key = key[strings.LastIndexByte(key, ' ')+1:]
+		if strings.EqualFold(key, "pwd") && database().MatchString(text) {
+			key = "Password"
+		}
 		if detect.Name(key) != detect.Secret {
 			continue
 		}
@@ -87,6 +99,12 @@ func addresses(text string) []address {
 	}
 	if !strings.ContainsAny(text, "\n{") {
 		return out
+	}
+	for _, m := range inJSON().FindAllStringSubmatchIndex(text, -1) {
+		key, value := text[m[2]:m[3]], text[m[4]:m[5]]
+		if class := detect.Value(key, value); detect.Name(key) == detect.Secret && class >= detect.Placeholder && !strings.Contains(value, "$") {
+			add(address{start: m[4], end: m[5], class: class, key: key})
+		}
 	}
 	for _, m := range inLines().FindAllStringSubmatchIndex(text, -1) {
 		start, end := m[10], m[11]

@@ -119,6 +119,13 @@ func (c *Commands) words(where compose.Where, words []piece) {
 	if len(words) == 0 {
 		return
 	}
+	if where == compose.InCommand && c.shellWaits() { // the words behind the script are its parameters
+		c.Scripts = append(c.Scripts, Script{words[0].of, words[0]})
+		if words = words[1:]; len(words) > 0 {
+			c.Words = append(c.Words, Words{Where: where, args: words})
+		}
+		return
+	}
 	w := Words{Where: where, args: words}
 	if !strings.HasPrefix(words[0].text, "-") && (where != compose.InCommand || !strings.Contains(words[0].text, "=")) {
 		w.Program, w.args = path.Base(words[0].text), words[1:]
@@ -128,6 +135,19 @@ func (c *Commands) words(where compose.Where, words []piece) {
 		w.args = w.args[:i]
 	}
 	c.Words = append(c.Words, w)
+}
+
+// shellWaits reports whether the entrypoint is sh -c and no more: the first word of the command is the script then.
+func (c *Commands) shellWaits() bool {
+	if len(c.Words) != 1 || len(c.Scripts) > 0 || c.Words[0].Where != compose.InEntrypoint {
+		return false
+	}
+	all := c.Words[0].All()
+	n := len(all) - 1
+	for n > 0 && len(all[n]) > 1 && all[n][0] == '-' && all[n][1] != '-' {
+		n--
+	}
+	return n < len(all)-1 && strings.HasSuffix(all[len(all)-1], "c") && shell.DialectOf([]string{path.Base(all[n])}) != shell.Unknown
 }
 
 // script is the argument that sh -c has as its script, -1 if there is none. A shell can be the entrypoint and -c the command.
@@ -185,9 +205,18 @@ func (f *finder) commands(s *compose.Service) {
 }
 
 func (f *finder) word(s *compose.Service, p piece, from, to int, name string, class detect.ValueClass) {
-	if start, end, ok := p.span(from, to); ok && !strings.Contains(p.text[from:to], "$") {
-		f.add(Place{Service: s, Text: p.of, Kind: Word, Start: start, End: end, Name: name}, p.text[from:to], class)
+	if from >= to || strings.Contains(p.text[from:to], "$") {
+		return
 	}
+	x := Place{Service: s, Text: p.of, Kind: Word, Name: name}
+	var ok bool
+	if x.Start, x.End, ok = p.span(from, to); !ok {
+		if written := p.of.Value[x.Start:x.End]; class < detect.Ordinary || strings.Contains(written, "$") || inReference(p.of.Value, x.Start) {
+			return
+		}
+		x.Pieces = true
+	}
+	f.add(x, p.text[from:to], class)
 }
 
 // form finds what its form gives away in a word or a script, and the passwords of URLs.

@@ -37,7 +37,7 @@ func (p piece) span(from, to int) (start, end int, ok bool) {
 		end++
 	}
 	literal, ok := compose.Literal(p.of.Value[start:end])
-	return start, end, ok && literal == p.text[from:to]
+	return start, end, ok && literal == p.text[from:to] && !inReference(p.of.Value, start)
 }
 
 // words cuts a command that is written as one text into its words, as compose does: at blanks, quotes and backslashes undone.

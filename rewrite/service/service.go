@@ -32,6 +32,7 @@ type Place struct {
 	Start, End int    // in Text.Value, as it is written there: a $ as $$
 	Name       string // what the place alone would call it
 	Default    string // the variable of "${NAME:-literal}", of which the literal is the default; "" otherwise
+	Pieces     bool   // quotes or backslashes stand within it, as a shell reads it: it is no one text that could be replaced
 	host       string // of a URL: where it is for
 }
 
@@ -308,10 +309,21 @@ func (f *finder) known(files []*compose.File) {
 	}
 }
 
-// inReference reports whether an offset of a value lies between the braces of a variable of compose's.
+// inReference reports whether an offset of a value lies between the braces of a variable of compose's, which can stand within each other.
 func inReference(value string, at int) bool {
-	open := strings.LastIndex(value[:at], "${")
-	return open >= 0 && (open == 0 || value[open-1] != '$') && !strings.Contains(value[open:at], "}")
+	depth := 0
+	for i := 0; i < at; i++ {
+		switch rest := value[i:]; {
+		case strings.HasPrefix(rest, "$$"):
+			i++
+		case strings.HasPrefix(rest, "${"):
+			depth++
+			i++
+		case rest[0] == '}' && depth > 0:
+			depth--
+		}
+	}
+	return depth > 0
 }
 
 // within adds a place of a known value. A larger literal that it is a part of (neo4j/password) is none any more: what is secret in it has
