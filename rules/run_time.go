@@ -135,26 +135,56 @@ func (r *running) unfit() string {
 		}
 	}
 	for _, u := range r.users {
-		var test []string
-		for _, t := range u.Texts {
-			switch {
-			case t.Where == compose.InHealthcheck:
-				test = append(test, t.Value)
-			case t.Where == compose.InEnvironment && !dockerfile.IsName(t.Name):
-				return at(u.File.Path, t.Line) + " sets a variable that a shell may lose"
+		for _, svc := range r.layers(u) {
+			if why := r.unfitFor(svc); why != "" {
+				return why
 			}
 		}
-		if program := flow.TestReads(r.p.File, project, test, r.names); program != "" {
-			return fmt.Sprintf("the health check of the service %s in %s reads it, or may (%s)", u.Name, u.File.Path, program)
+	}
+	return ""
+}
+
+// layers are the entries that a user's container is made of, where the files of its
+// project are used at once: its own, and those that may be laid over it.
+func (r *running) layers(u user) []*compose.Service {
+	out := []*compose.Service{u.Service}
+	for _, files := range r.projects() {
+		if !slices.Contains(files, u.File) {
+			continue
 		}
-		for _, e := range u.EnvFiles {
-			src, err := r.p.Workspace.ReadFile(e.Path)
-			if e.Path == "" || err != nil {
-				continue
+		for _, f := range files {
+			for _, svc := range f.Services {
+				if svc.Name == u.Name && !slices.Contains(out, svc) {
+					out = append(out, svc)
+				}
 			}
-			if entries, err := compose.ParseDotenv(e.Path, src); err != nil || slices.ContainsFunc(entries, func(x compose.DotenvEntry) bool { return !dockerfile.IsName(x.Name) }) {
-				return e.Path + " sets a variable that a shell may lose"
-			}
+		}
+	}
+	return out
+}
+
+// unfitFor is unfit for one entry of a service.
+func (r *running) unfitFor(svc *compose.Service) string {
+	project := r.p.Workspace.Project()
+	var test []string
+	for _, t := range svc.Texts {
+		switch {
+		case t.Where == compose.InHealthcheck:
+			test = append(test, t.Value)
+		case t.Where == compose.InEnvironment && !dockerfile.IsName(t.Name):
+			return at(svc.File.Path, t.Line) + " sets a variable that a shell may lose"
+		}
+	}
+	if program := flow.TestReads(r.p.File, project, test, r.names); program != "" {
+		return fmt.Sprintf("the health check of the service %s in %s reads it, or may (%s)", svc.Name, svc.File.Path, program)
+	}
+	for _, e := range svc.EnvFiles {
+		src, err := r.p.Workspace.ReadFile(e.Path)
+		if e.Path == "" || err != nil {
+			continue
+		}
+		if entries, err := compose.ParseDotenv(e.Path, src); err != nil || slices.ContainsFunc(entries, func(x compose.DotenvEntry) bool { return !dockerfile.IsName(x.Name) }) {
+			return e.Path + " sets a variable that a shell may lose"
 		}
 	}
 	return ""
@@ -164,12 +194,14 @@ func (r *running) unfit() string {
 func (r *running) overriding() overriding {
 	var o overriding
 	for _, u := range r.users {
-		who := "the service " + u.Name + " in " + u.File.Path
-		if u.Sets(compose.InEntrypoint) && o.entrypoint == "" {
-			o.entrypoint = who
-		}
-		if u.Sets(compose.InCommand) && o.command == "" {
-			o.command = who
+		for _, svc := range r.layers(u) {
+			who := "the service " + svc.Name + " in " + svc.File.Path
+			if svc.Sets(compose.InEntrypoint) && o.entrypoint == "" {
+				o.entrypoint = who
+			}
+			if svc.Sets(compose.InCommand) && o.command == "" {
+				o.command = who
+			}
 		}
 	}
 	return o
