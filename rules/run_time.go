@@ -134,6 +134,9 @@ func (r *running) unfit() string {
 			return at(m.Path, m.Line) + " names it for a command in the container"
 		}
 	}
+	if reader, _ := r.called(); reader != "" {
+		return reader
+	}
 	for _, u := range r.users {
 		for _, svc := range r.layers(u) {
 			if why := r.unfitFor(svc); why != "" {
@@ -192,7 +195,7 @@ func (r *running) unfitFor(svc *compose.Service) string {
 
 // overriding returns who starts something else than the image says.
 func (r *running) overriding() overriding {
-	var o overriding
+	_, o := r.called()
 	for _, u := range r.users {
 		for _, svc := range r.layers(u) {
 			who := "the service " + svc.Name + " in " + svc.File.Path
