@@ -64,6 +64,7 @@ type Service struct {
 	Texts    []Text // environment, command, entrypoint, healthcheck.test and labels, in the order of the file
 	EnvFiles []EnvFile
 	Grants   []Grant
+	Mounts   []Mount
 	User     string   // "" if the image decides
 	ReadOnly bool     // read_only: true
 	Profiles []string // it is started with one of these only

@@ -168,6 +168,11 @@ func (r *running) layers(u user) []*compose.Service {
 
 // unfitFor is unfit for one entry of a service.
 func (r *running) unfitFor(svc *compose.Service) string {
+	for _, file := range []string{shimPath, "/bin/sh"} {
+		if m := svc.Over(file); m != nil {
+			return fmt.Sprintf("the service %s in %s mounts something over %s", svc.Name, svc.File.Path, m.Target)
+		}
+	}
 	project := r.p.Workspace.Project()
 	var test []string
 	for _, t := range svc.Texts {
