@@ -342,6 +342,7 @@ func (r *running) title() string {
 
 // tell says what whoever runs the image must do from now on.
 func (r *running) tell(file string) {
+	dotenv := file == "" && len(r.users) > 0 // no file has the value alone
 	if file == "" {
 		file = path.Join(path.Dir(r.p.File.Path), rewrite.SecretsDir, r.s.ID)
 	}
@@ -360,6 +361,9 @@ func (r *running) tell(file string) {
 		how = fmt.Sprintf(`%s="$(cat %s)" docker run -e %s …`, n, file, n)
 	default:
 		how = "docker run -e " + n + rest + " …"
+	}
+	if dotenv {
+		how = "docker run -e " + n + " …"
 	}
 	if len(r.users) > 0 {
 		r.needs = append(r.needs, "what else runs the image must give it "+all+": "+how)
