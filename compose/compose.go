@@ -64,6 +64,7 @@ type Service struct {
 	Texts    []Text // environment, command, entrypoint, healthcheck.test and labels, in the order of the file
 	EnvFiles []EnvFile
 	Grants   []Grant
+	Mounts   []Mount
 	User     string   // "" if the image decides
 	ReadOnly bool     // read_only: true
 	Profiles []string // it is started with one of these only
@@ -88,6 +89,7 @@ type Build struct {
 	Args       []Arg
 	Secrets    []string          // ids, as the Dockerfile names them
 	Contexts   map[string]string // additional_contexts: slash path relative to the root, "" as for Context
+	Services   []string          // whose images it builds on: additional_contexts of the form service:NAME
 	Line, Col  int               // 1-based, of the build key
 	// Inherited says how the section comes in where it is not the entry's own: "an alias", "a merge key" or "extends". Such a section
 	// cannot be edited for this service alone, and Edits refuses it.

@@ -272,6 +272,9 @@ func (f *File) readBuild(e yamledit.Entry, inherited string) *Build {
 		if contexts, ok := n.Get("additional_contexts"); ok {
 			for _, a := range readArgs(contexts, "") {
 				v, ok := interpolate(a.Value)
+				if name, ok := strings.CutPrefix(v, "service:"); ok {
+					b.Services = append(b.Services, name)
+				}
 				b.Contexts[a.Name] = contextPath(f.Dir, slot{val: v, given: true, ok: ok})
 			}
 		}

@@ -70,6 +70,9 @@ func (s *Service) readContainer(n *yamledit.Node, inherited string) {
 		case "secrets":
 			s.own.keys[key] = replaces
 			s.Grants = grants(e.Value)
+		case "volumes", "tmpfs", "configs":
+			s.own.keys[key] = replaces
+			s.Mounts = append(s.Mounts, s.File.mounts(key, e.Value)...)
 		case "profiles":
 			s.own.keys[key] = replaces
 			s.Profiles = texts(e.Value)
@@ -297,6 +300,7 @@ func (s *Service) inherit(base *Service, by string, line, col int) {
 			s.Grants = put(s.Grants, g)
 		}
 	}
+	s.inheritMounts(base)
 	if !s.own.keys["profiles"] {
 		own := s.Profiles
 		s.Profiles = slices.Clone(base.Profiles)

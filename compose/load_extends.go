@@ -80,6 +80,7 @@ func extend(f *File, s *Service, byPath map[string]*File, done map[*Service]int)
 			own.Secrets = append(own.Secrets, id)
 		}
 	}
+	own.Services = append(slices.Clip(own.Services), base.Services...)
 	for _, name := range slices.Sorted(maps.Keys(base.Contexts)) {
 		if _, ok := own.Contexts[name]; !ok {
 			own.Contexts[name] = base.Contexts[name]

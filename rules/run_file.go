@@ -34,7 +34,11 @@ func filesAtStart(p *rewrite.Pass, s *flow.Secret) (services []*compose.Service,
 			}
 			continue
 		}
-		if why := readable(p, svc, stage, path.Join(c.Context, c.Source)); why != "" {
+		file := path.Join(c.Context, c.Source)
+		if why := mountedOver(p, svc, file, c.Target); why != "" {
+			return nil, why
+		}
+		if why := readable(p, svc, stage, file); why != "" {
 			return nil, why
 		}
 		services = append(services, svc)
@@ -43,6 +47,31 @@ func filesAtStart(p *rewrite.Pass, s *flow.Secret) (services []*compose.Service,
 		return nil, "the running container may need it, and no compose service runs it: give it to the container as a secret or a volume first"
 	}
 	return services, ""
+}
+
+// mountedOver says what a service, or an entry that is laid over it, mounts over the place of a
+// file, so that its container does not see the one of the image. The folder that the file
+// comes from may stand there, and a volume, which has the image's file while it is new.
+func mountedOver(p *rewrite.Pass, svc *compose.Service, file, target string) string {
+	for _, f := range p.Workspace.Project().Compose() {
+		if f != svc.File && path.Dir(f.Path) != path.Dir(svc.File.Path) {
+			continue
+		}
+		for _, x := range f.Services {
+			if x.Name != svc.Name {
+				continue
+			}
+			m := x.Over(target)
+			switch {
+			case m == nil:
+			case m.Target == target:
+				return fmt.Sprintf("%s: the service %s mounts something at %s already", f.Path, x.Name, target)
+			case m.Bind && path.Join(m.Source, strings.TrimPrefix(target, m.Target)) != file:
+				return fmt.Sprintf("%s: the service %s mounts a folder of the host over %s, and does not see the image's file there", f.Path, x.Name, m.Target)
+			}
+		}
+	}
+	return ""
 }
 
 // runners returns the services that run the image that the builders build: themselves, and

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -133,27 +134,65 @@ func (r *running) unfit() string {
 			return at(m.Path, m.Line) + " names it for a command in the container"
 		}
 	}
+	if reader, _ := r.called(); reader != "" {
+		return reader
+	}
 	for _, u := range r.users {
-		var test []string
-		for _, t := range u.Texts {
-			switch {
-			case t.Where == compose.InHealthcheck:
-				test = append(test, t.Value)
-			case t.Where == compose.InEnvironment && !dockerfile.IsName(t.Name):
-				return at(u.File.Path, t.Line) + " sets a variable that a shell may lose"
+		for _, svc := range r.layers(u) {
+			if why := r.unfitFor(svc); why != "" {
+				return why
 			}
 		}
-		if program := flow.TestReads(r.p.File, project, test, r.names); program != "" {
-			return fmt.Sprintf("the health check of the service %s in %s reads it, or may (%s)", u.Name, u.File.Path, program)
+	}
+	return ""
+}
+
+// layers are the entries that a user's container is made of, where the files of its
+// project are used at once: its own, and those that may be laid over it.
+func (r *running) layers(u user) []*compose.Service {
+	out := []*compose.Service{u.Service}
+	for _, files := range r.projects() {
+		if !slices.Contains(files, u.File) {
+			continue
 		}
-		for _, e := range u.EnvFiles {
-			src, err := r.p.Workspace.ReadFile(e.Path)
-			if e.Path == "" || err != nil {
-				continue
+		for _, f := range files {
+			for _, svc := range f.Services {
+				if svc.Name == u.Name && !slices.Contains(out, svc) {
+					out = append(out, svc)
+				}
 			}
-			if entries, err := compose.ParseDotenv(e.Path, src); err != nil || slices.ContainsFunc(entries, func(x compose.DotenvEntry) bool { return !dockerfile.IsName(x.Name) }) {
-				return e.Path + " sets a variable that a shell may lose"
-			}
+		}
+	}
+	return out
+}
+
+// unfitFor is unfit for one entry of a service.
+func (r *running) unfitFor(svc *compose.Service) string {
+	for _, file := range []string{shimPath, "/bin/sh"} {
+		if m := svc.Over(file); m != nil {
+			return fmt.Sprintf("the service %s in %s mounts something over %s", svc.Name, svc.File.Path, m.Target)
+		}
+	}
+	project := r.p.Workspace.Project()
+	var test []string
+	for _, t := range svc.Texts {
+		switch {
+		case t.Where == compose.InHealthcheck:
+			test = append(test, t.Value)
+		case t.Where == compose.InEnvironment && !dockerfile.IsName(t.Name):
+			return at(svc.File.Path, t.Line) + " sets a variable that a shell may lose"
+		}
+	}
+	if program := flow.TestReads(r.p.File, project, test, r.names); program != "" {
+		return fmt.Sprintf("the health check of the service %s in %s reads it, or may (%s)", svc.Name, svc.File.Path, program)
+	}
+	for _, e := range svc.EnvFiles {
+		src, err := r.p.Workspace.ReadFile(e.Path)
+		if e.Path == "" || err != nil {
+			continue
+		}
+		if entries, err := compose.ParseDotenv(e.Path, src); err != nil || slices.ContainsFunc(entries, func(x compose.DotenvEntry) bool { return !dockerfile.IsName(x.Name) }) {
+			return e.Path + " sets a variable that a shell may lose"
 		}
 	}
 	return ""
@@ -161,14 +200,16 @@ func (r *running) unfit() string {
 
 // overriding returns who starts something else than the image says.
 func (r *running) overriding() overriding {
-	var o overriding
+	_, o := r.called()
 	for _, u := range r.users {
-		who := "the service " + u.Name + " in " + u.File.Path
-		if u.Sets(compose.InEntrypoint) && o.entrypoint == "" {
-			o.entrypoint = who
-		}
-		if u.Sets(compose.InCommand) && o.command == "" {
-			o.command = who
+		for _, svc := range r.layers(u) {
+			who := "the service " + svc.Name + " in " + svc.File.Path
+			if svc.Sets(compose.InEntrypoint) && o.entrypoint == "" {
+				o.entrypoint = who
+			}
+			if svc.Sets(compose.InCommand) && o.command == "" {
+				o.command = who
+			}
 		}
 	}
 	return o
@@ -301,6 +342,10 @@ func (r *running) title() string {
 
 // tell says what whoever runs the image must do from now on.
 func (r *running) tell(file string) {
+	dotenv := file == "" && len(r.users) > 0 // no file has the value alone
+	if file == "" {
+		file = path.Join(path.Dir(r.p.File.Path), rewrite.SecretsDir, r.s.ID)
+	}
 	n := r.names[0]
 	all, rest := strings.Join(r.names, " and "), ""
 	for _, x := range r.names[1:] {
@@ -308,8 +353,6 @@ func (r *running) tell(file string) {
 	}
 	var how string
 	switch form, own := images.FileForm(flow.StartupOf(r.s.Images[0]).Base, n); {
-	case file == "": // the value stands in .env, or in what the build was given
-		how = "docker run -e " + n + rest + " …"
 	case r.shim != nil:
 		how = fmt.Sprintf(`docker run -v "$PWD/%s:/run/secrets/%s:ro" …, or -e %s`, file, r.s.ID, n+rest)
 	case r.own && own && form.Prefix == "" && form.Mode == "" && len(form.Groups) == 0 && len(r.names) == 1:
@@ -318,6 +361,9 @@ func (r *running) tell(file string) {
 		how = fmt.Sprintf(`%s="$(cat %s)" docker run -e %s …`, n, file, n)
 	default:
 		how = "docker run -e " + n + rest + " …"
+	}
+	if dotenv {
+		how = "docker run -e " + n + " …"
 	}
 	if len(r.users) > 0 {
 		r.needs = append(r.needs, "what else runs the image must give it "+all+": "+how)

@@ -93,7 +93,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, because(s.Doubts[0])
 	case !c.Known:
 		return nil, "its place in the image is not certain"
-	case s.Exposure == flow.Build && len(s.Readers) == 0:
+	case s.Exposure == flow.Build && len(s.Readers) == 0 && !c.Removed:
 		return nil, "nothing in the build is known to read it: the running container may"
 	}
 	var containers []*compose.Service

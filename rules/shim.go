@@ -66,6 +66,9 @@ func (s *shim) stage(st *dockerfile.Stage) (reason string) {
 	}
 	for _, in := range st.History(nil) {
 		for _, p := range in.Pairs() {
+			if in.Name == "env" && p.Name == "PATH" && !findsCat(p.Value.Text) {
+				return fmt.Sprintf("line %d: with this PATH, the shim finds no cat", in.Line)
+			}
 			if in.Name == "env" && !dockerfile.IsName(p.Name) {
 				return fmt.Sprintf("line %d: a shell may lose a variable that is called %s", in.Line, p.Name)
 			}
@@ -112,6 +115,12 @@ func (s *shim) stage(st *dockerfile.Stage) (reason string) {
 		command = nil // setting the entrypoint leaves it as it is
 	}
 	return s.restate(st, base.Entrypoint, command, of)
+}
+
+// findsCat reports whether a PATH goes on with the one before, or has a folder of the system.
+func findsCat(value string) bool {
+	return strings.Contains(value, "$PATH") || strings.Contains(value, "${PATH") ||
+		slices.ContainsFunc(strings.Split(strings.Trim(value, `"'`), ":"), func(dir string) bool { return dir == "/bin" || dir == "/usr/bin" })
 }
 
 // brings reports whether a stage has an entrypoint of its own under the name that its

@@ -27,6 +27,8 @@ type Index struct {
 	Builds  bool                 // something besides compose builds images
 
 	Executed map[string][]Mention // variables that a command reads which is executed in a container that runs
+	Commands []Command            // that are run in containers
+	Tags     []string             // names that images are built under, without their tags
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.

@@ -16,7 +16,7 @@ var (
 
 // running indexes what a file does in containers that run. A command that goes on behind a backslash is one.
 func (x *Index) running(p string, data []byte) {
-	if !bytes.Contains(data, []byte("exec")) {
+	if !bytes.Contains(data, []byte("exec")) && !bytes.Contains(data, []byte("run")) && !bytes.Contains(data, []byte("build")) {
 		return
 	}
 	n, first := 0, 0
@@ -38,6 +38,9 @@ func (x *Index) running(p string, data []byte) {
 }
 
 func (x *Index) run(at Mention, command string) {
+	if !strings.HasPrefix(strings.TrimSpace(command), "#") {
+		x.containers(at, command)
+	}
 	if strings.Contains(command, "exec ") || strings.Contains(command, "exec\t") {
 		for _, m := range read().FindAllStringSubmatch(command, -1) {
 			if !slices.Contains(x.Executed[m[1]], at) {

@@ -410,6 +410,13 @@ func (a *analysis) startAsks(st *dockerfile.Stage, g *group) bool {
 // compose service makes of this one.
 func (a *analysis) builtOn(s *Secret) string {
 	for _, svc := range s.Builders {
+		for _, f := range a.project.Compose() {
+			for _, x := range f.Services {
+				if x.Build != nil && slices.Contains(x.Build.Services, svc.Name) {
+					return "the service " + x.Name + " in " + f.Path
+				}
+			}
+		}
 		name, _, _ := strings.Cut(svc.Image, ":")
 		if name == "" {
 			continue

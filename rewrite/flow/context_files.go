@@ -179,7 +179,7 @@ func (a *analysis) broughtBy(c *folderCopy, dir, rel, rest string, kind detect.F
 		s.doubt(c.in, "its place in the image has a character that a mount cannot name")
 	}
 	file.Stays = a.stays(c.in.Stage, file)
-	if file.Stays && kind.Run {
+	if file.Stays && kind.Run && !file.Removed {
 		s.Exposure = RunTime
 	}
 	return s

@@ -25,6 +25,8 @@ type Copied struct {
 	Stays   bool   // of one that comes with a folder: an image has it
 	Mounted bool   // of one that comes with a folder: a RUN has it as a secret in the same place
 
+	Removed bool // its stage removes it again: containers do not have it
+
 	around     []around    // commands on the folder that it is in
 	Companions []Companion // commands that have nothing to do once the file is a mount
 	Moves      []Companion // mv of the file, which can only copy a mount
@@ -103,6 +105,7 @@ func (s *Secret) merge(t *Secret, in *dockerfile.Instruction) {
 	s.Doubts = append(s.Doubts, t.Doubts...)
 	s.Copied.around = append(s.Copied.around, t.Copied.around...)
 	s.Copied.Stays = s.Copied.Stays || t.Copied.Stays
+	s.Copied.Removed = s.Copied.Removed && t.Copied.Removed
 	for _, r := range t.Readers {
 		if !slices.ContainsFunc(s.Readers, func(x Reader) bool { return x.In == r.In }) {
 			s.Readers = append(s.Readers, r)
@@ -179,7 +182,7 @@ func (a *analysis) copiedFile(in *dockerfile.Instruction, words []dockerfile.Wor
 	if strings.Trim(c.Target, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@+-") != "" {
 		s.doubt(in, "its place in the image has a character that a mount cannot name")
 	}
-	if a.reaches(in.Stage, c) && kind.Run {
+	if a.reaches(in.Stage, c) && kind.Run && !c.Removed {
 		s.Exposure = RunTime
 	}
 	return s

@@ -122,6 +122,7 @@ func (a *analysis) fileReaders(s *Secret, in *dockerfile.Instruction) {
 					continue
 				}
 				gone = a.fileReader(s, x)
+				c.Removed = c.Removed || st == in.Stage && a.takesAway(a.run(x), c)
 			}
 		}
 	}
@@ -140,6 +141,14 @@ func (a *analysis) removes(r *Run, c *Copied) bool {
 		}
 	}
 	return false
+}
+
+// takesAway is removes of a command that is run for certain.
+func (a *analysis) takesAway(r *Run, c *Copied) bool {
+	return slices.ContainsFunc(r.cmds, func(cmd command) bool {
+		return cmd.sh != nil && cmd.program == "rm" && cmd.sh.In&unsureContext&^shell.OrLeft == 0 &&
+			slices.ContainsFunc(cmd.sh.Args, func(w shell.Word) bool { return a.sameFile(r, cmd.sh, w, c) })
+	})
 }
 
 // fileReader judges one RUN; it reports whether the file is gone after it.

@@ -68,7 +68,7 @@ func (a *analysis) brings(c *folderCopy, file string) (rest string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	if _, named := a.kind(c.word.Text, c.words); named {
+	if kind, named := a.kind(c.word.Text, c.words); named && (kind.Sure || !strings.ContainsAny(c.word.Text, "*?[")) {
 		return "", false
 	}
 	for _, f := range c.in.Flags {
