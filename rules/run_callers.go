@@ -2,8 +2,10 @@ package rules
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite/callers"
@@ -74,4 +76,29 @@ func untagged(image string) string {
 		image = image[:i]
 	}
 	return image
+}
+
+var projectName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^name:[ \t]*["']?([a-z0-9_-]+)["']?[ \t\r]*(?:#.*)?$`)
+})
+
+// imageOf reports whether an image is the one that a service builds: under the name that
+// it gives it, or the one that compose does, PROJECT-SERVICE.
+func imageOf(svc *compose.Service, image string) bool {
+	if svc.Image != "" {
+		return sameImage(svc.Image, image)
+	}
+	image = strings.TrimSuffix(image, ":latest")
+	project, ok := strings.CutSuffix(image, "-"+svc.Name)
+	if !ok {
+		project, ok = strings.CutSuffix(image, "_"+svc.Name) // of compose before version 2
+	}
+	if !ok || project == "" || strings.ContainsAny(project, "/:$") {
+		return false
+	}
+	if m := projectName().FindSubmatch(svc.File.Src); m != nil {
+		return string(m[1]) == project
+	}
+	dir := path.Base(svc.File.Dir)
+	return svc.File.Dir == "." || svc.File.Dir == "" || strings.ToLower(dir) == project
 }

@@ -79,13 +79,13 @@ func mountedOver(p *rewrite.Pass, svc *compose.Service, file, target string) str
 // is left out: what the other is given counts for both.
 func runners(p *rewrite.Pass, builders []*compose.Service) []*compose.Service {
 	var out []*compose.Service
-	var names []string
+	var own []*compose.Service
 	for _, svc := range builders {
 		if svc.Build == nil || svc.Build.Context == "" && svc.Build.Dockerfile == "" {
 			continue // arguments of an override
 		}
-		if svc.Image != "" && !strings.Contains(svc.Image, "$") {
-			names = append(names, svc.Image)
+		if !strings.Contains(svc.Image, "$") {
+			own = append(own, svc)
 		}
 		if !svc.Overrides {
 			out = append(out, svc)
@@ -93,7 +93,7 @@ func runners(p *rewrite.Pass, builders []*compose.Service) []*compose.Service {
 	}
 	for _, f := range p.Workspace.Project().Compose() {
 		for _, svc := range f.Services {
-			if slices.ContainsFunc(names, func(n string) bool { return sameImage(n, svc.Image) }) && svc.Build == nil && !svc.Overrides && !slices.Contains(out, svc) {
+			if svc.Image != "" && slices.ContainsFunc(own, func(o *compose.Service) bool { return imageOf(o, svc.Image) }) && svc.Build == nil && !svc.Overrides && !slices.Contains(out, svc) {
 				out = append(out, svc)
 			}
 		}

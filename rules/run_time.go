@@ -87,7 +87,7 @@ func usersOf(p *rewrite.Pass, s *flow.Secret) []user {
 			if svc.Image == "" || svc.Build != nil || slices.Contains(s.Builders, svc) {
 				continue
 			}
-			if i := slices.IndexFunc(out, func(u user) bool { return u.Build != nil && sameImage(u.Image, svc.Image) }); i >= 0 {
+			if i := slices.IndexFunc(out, func(u user) bool { return u.Build != nil && imageOf(u.Service, svc.Image) }); i >= 0 {
 				out = append(out, user{svc, out[i].image})
 			}
 		}
@@ -334,10 +334,16 @@ func (r *running) title() string {
 	switch {
 	case r.shim != nil:
 		return "take " + r.s.Name + " out of the image and give it to the program when the container starts"
-	case len(r.users) > 0:
+	case slices.ContainsFunc(r.users, r.given):
 		return "take " + r.s.Name + " out of the image and give it to its services"
 	}
 	return "take " + r.s.Name + " out of the image"
+}
+
+// given reports whether there is a value that a user can be given.
+func (r *running) given(u user) bool {
+	_, ok := r.passed(u)
+	return ok || r.s.Value.Known()
 }
 
 // tell says what whoever runs the image must do from now on.
@@ -369,6 +375,9 @@ func (r *running) tell(file string) {
 		r.needs = append(r.needs, "what else runs the image must give it "+all+": "+how)
 	} else {
 		r.needs = append(r.needs, "whoever runs the image must give it "+all+" from now on: "+how)
+	}
+	if !r.s.Value.Known() {
+		r.needs = append(r.needs, "where nobody passes it, "+all+" was empty in the container, and is not set now")
 	}
 	if r.why != "" {
 		r.needs = append(r.needs, all+" goes into the container's environment, not through a file: "+r.why)
