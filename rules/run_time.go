@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -348,10 +347,6 @@ func (r *running) given(u user) bool {
 
 // tell says what whoever runs the image must do from now on.
 func (r *running) tell(file string) {
-	dotenv := file == "" && len(r.users) > 0 // no file has the value alone
-	if file == "" {
-		file = path.Join(path.Dir(r.p.File.Path), rewrite.SecretsDir, r.s.ID)
-	}
 	n := r.names[0]
 	all, rest := strings.Join(r.names, " and "), ""
 	for _, x := range r.names[1:] {
@@ -359,6 +354,8 @@ func (r *running) tell(file string) {
 	}
 	var how string
 	switch form, own := images.FileForm(flow.StartupOf(r.s.Images[0]).Base, n); {
+	case file == "": // the value stands in .env, or in what the build was given
+		how = "docker run -e " + n + rest + " …"
 	case r.shim != nil:
 		how = fmt.Sprintf(`docker run -v "$PWD/%s:/run/secrets/%s:ro" …, or -e %s`, file, r.s.ID, n+rest)
 	case r.own && own && form.Prefix == "" && form.Mode == "" && len(form.Groups) == 0 && len(r.names) == 1:
@@ -367,9 +364,6 @@ func (r *running) tell(file string) {
 		how = fmt.Sprintf(`%s="$(cat %s)" docker run -e %s …`, n, file, n)
 	default:
 		how = "docker run -e " + n + rest + " …"
-	}
-	if dotenv {
-		how = "docker run -e " + n + " …"
 	}
 	if len(r.users) > 0 {
 		r.needs = append(r.needs, "what else runs the image must give it "+all+": "+how)
