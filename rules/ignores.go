@@ -76,8 +76,8 @@ func (x *ignores) leaveOutOfImages(name string, dockerfiles []string) (reason st
 }
 
 // contexts returns the build contexts that can hold a path: those of the Dockerfiles,
-// those of compose that hold it, and, where something else builds images, the folders of
-// the Dockerfiles and the root.
+// those of compose that hold it, the folders of other Dockerfiles above it, and, where
+// something else builds images, the folders of the Dockerfiles and the root.
 func contexts(ws *rewrite.Workspace, dockerfiles []string, name string) []string {
 	project := ws.Project()
 	var dirs []string
@@ -103,6 +103,17 @@ func contexts(ws *rewrite.Workspace, dockerfiles []string, name string) []string
 			if s.Build != nil && s.Build.Context != "" {
 				add(s.Build.Context)
 			}
+		}
+	}
+	for _, d := range ws.Paths() {
+		if !rewrite.IsDockerfile(path.Base(d)) || slices.Contains(dockerfiles, d) {
+			continue
+		}
+		if _, above := ignorefile.Inside(path.Dir(d), name); !above {
+			continue
+		}
+		if _, certain := project.Contexts(d); !certain {
+			add(path.Dir(d))
 		}
 	}
 	return dirs
