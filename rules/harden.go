@@ -34,8 +34,10 @@ func harden(p *rewrite.Pass, files []*compose.File) {
 			if reason != "" {
 				continue
 			}
-			f.Fix = &rewrite.Fix{Title: strings.Join(g.said, ", "), Safety: rewrite.Review, Changes: changes,
-				Needs: strings.Join(append(g.needs, "without "+from+" the project does not start: before, the variable was empty"), "; ")}
+			if !strings.Contains(t.Value, "?") {
+				g.needs = append(g.needs, "without "+from+" the project does not start: before, the variable was empty")
+			}
+			f.Fix = &rewrite.Fix{Title: strings.Join(g.said, ", "), Safety: rewrite.Review, Changes: changes, Needs: strings.Join(g.needs, "; ")}
 			p.Report(f)
 		}
 	}
