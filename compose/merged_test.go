@@ -87,3 +87,22 @@ func TestMergedAsCompose(t *testing.T) {
 	}
 	t.Logf("%d of 300 refused", refused)
 }
+
+// Merged returns a service as compose makes it of the entries of that name in files, which are used at once, each laid over those before it;
+// nil if there is none. What they include or extend is not among them. A Text that is not the last file's has no Start, and is Inherited from "another file".
+func Merged(files []*File, name string) *Service {
+	var out *Service
+	for _, f := range files {
+		for _, s := range f.Services {
+			if s.Name != name {
+				continue
+			}
+			next := s.in(f)
+			if out != nil {
+				next.inherit(out, "another file", -1, -1)
+			}
+			out = next
+		}
+	}
+	return out
+}

@@ -76,6 +76,9 @@ func (d *giver) fileForm(ct *container) (f *fileForm, why string) {
 		form, ok := images.FileForm(start.image, variable)
 		switch {
 		case !ok:
+			if why, never := images.Never(start.image, variable); never {
+				return why
+			}
 			return "the image is not known to read " + variable + " from a file"
 		case !form.ReadBy(start.command):
 			return "the command is not the image's own"

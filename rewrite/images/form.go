@@ -16,8 +16,7 @@ var fileEnvTSV string
 type Form struct {
 	Name   string   // of the variable that takes the file's path: POSTGRES_PASSWORD_FILE
 	Prefix string   // of the path, where the variable keeps its name: "file://"
-	Mode   string   // that the file must have, as in "0400"; "" where any that lets the image's user read it will do
-	Owner  string   // the user id that must own a file of that mode; "" where Mode is
+	Mode   string   // that the file must have, as in "0400", and its user's own; "" where any that lets the image's user read it will do
 	Groups []string // variables that take effect only if all of them come from files, this one included; as plain names
 	First  bool     // used only while the container's data are still empty: another value later changes nothing
 	Reads  []string // programs that take the plain variable unasked: where a health check runs one, it fails with the file
@@ -51,8 +50,6 @@ var formRows = sync.OnceValue(func() []formRow {
 				r.First = true
 			case "mode":
 				r.Mode = value
-			case "owner":
-				r.Owner = value
 			case "reads":
 				r.Reads = strings.Split(value, ",")
 			case "with":

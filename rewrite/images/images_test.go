@@ -137,7 +137,7 @@ func TestOddForms(t *testing.T) {
 		{"lscr.io/linuxserver/bookstack", "DB_PASSWORD", images.Form{Name: "FILE__DB_PASSWORD"}},
 		{"ghcr.io/goauthentik/server:2024.2.1", "AUTHENTIK_SECRET_KEY", images.Form{Name: "AUTHENTIK_SECRET_KEY", Prefix: "file://"}},
 		{"docker.elastic.co/elasticsearch/elasticsearch:8.15.0", "ELASTIC_PASSWORD",
-			images.Form{Name: "ELASTIC_PASSWORD_FILE", Mode: "0400", Owner: "1000", First: true, When: []string{"eswrapper"}}},
+			images.Form{Name: "ELASTIC_PASSWORD_FILE", Mode: "0400", First: true, When: []string{"eswrapper"}}},
 		{"nextcloud:30-apache", "MYSQL_PASSWORD", images.Form{Name: "MYSQL_PASSWORD_FILE", First: true, When: []string{"apache2*", "php-fpm"},
 			Groups: []string{"MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"}}},
 		{"clickhouse/clickhouse-server:24.8", "CLICKHOUSE_PASSWORD", images.Form{Name: "CLICKHOUSE_PASSWORD_FILE", When: []string{"--*"},

@@ -45,20 +45,6 @@ const (
 	Word                   // a word of a command, or a part of one
 )
 
-// Weak reports whether the value is one that everybody tries first.
-func (s *Secret) Weak() bool { return s.Class == detect.Weak }
-
-// Services are those that have a place, each once.
-func (s *Secret) Services() []*compose.Service {
-	var out []*compose.Service
-	for _, p := range s.Places {
-		if !slices.Contains(out, p.Service) {
-			out = append(out, p.Service)
-		}
-	}
-	return out
-}
-
 // Key names the secret among those of its project, in any state of the files. It holds the value, and stays in memory.
 func (s *Secret) Key() string {
 	if s.Class >= detect.Ordinary {
