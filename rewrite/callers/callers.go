@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
+	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 )
 
 // Mention is one place that names a build argument or a target.
@@ -29,6 +32,9 @@ type Index struct {
 	Executed map[string][]Mention // variables that a command reads which is executed in a container that runs
 	Commands []Command            // that are run in containers
 	Tags     []string             // names that images are built under, without their tags
+
+	Calls   []*call.Build // builds of files that are understood, by path
+	project *call.Project
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.
@@ -39,7 +45,7 @@ func IsCaller(name string) bool {
 	base := strings.ToLower(path.Base(name))
 	switch path.Ext(base) {
 	case ".sh", ".bash", ".zsh", ".mk", ".hcl", ".groovy", ".ps1", ".cmd", ".bat", ".fish", ".just",
-		".yml", ".yaml", ".toml", ".tf", ".py", ".rb", ".js", ".mjs", ".ts", ".go":
+		".yml", ".yaml", ".toml", ".tf", ".py", ".rb", ".js", ".mjs", ".ts", ".go", ".md":
 		return true
 	case "":
 		return true // a script without an ending: its first line tells
@@ -87,6 +93,12 @@ var (
 // read elsewhere. A file that cannot be read names nothing.
 func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}, Executed: map[string][]Mention{}}
+	x.project = &call.Project{FS: fsys}
+	for _, p := range paths {
+		if dockerfile.IsDockerfile(path.Base(p)) {
+			x.project.Dockerfiles = append(x.project.Dockerfiles, p)
+		}
+	}
 	for _, p := range paths {
 		if !IsCaller(p) || isCompose(p) {
 			continue
@@ -99,6 +111,12 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
 			continue
 		}
+		if mayBuild(data) {
+			x.understood(p, data)
+		}
+		if path.Ext(p) == ".md" {
+			continue // what it says is no build
+		}
 		x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
 			bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
 		x.running(p, data)
@@ -109,6 +127,11 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		}
 	}
 	return x
+}
+
+// mayBuild reports whether a text can name a build at all: most files do not.
+func mayBuild(data []byte) bool {
+	return bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
 }
 
 // program reports files in which an argument's name is put together with the option: any

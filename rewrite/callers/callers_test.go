@@ -27,7 +27,7 @@ func TestFind(t *testing.T) {
 		{"k8s.yaml", "containers:\n- args:\n  - A_TOKEN\n", ""},
 	} {
 		t.Run(tc.path, func(t *testing.T) {
-			x := Find(fstest.MapFS{tc.path: {Data: []byte(tc.text)}}, []string{tc.path}, func(string) bool { return false })
+			x := Find(fstest.MapFS{tc.path: {Data: []byte(tc.text)}}, []string{tc.path}, none)
 			var got []string
 			for name := range x.Args {
 				got = append(got, name)
@@ -40,20 +40,22 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func none(string) bool { return false }
+
 func TestPrograms(t *testing.T) {
 	// A program puts the option together: every name in it counts.
-	x := Find(fstest.MapFS{"build.py": {Data: []byte("for a in ['A_TOKEN']:\n    cmd += ['--build-arg', a]\n")}}, []string{"build.py"}, func(string) bool { return false })
+	x := Find(fstest.MapFS{"build.py": {Data: []byte("for a in ['A_TOKEN']:\n    cmd += ['--build-arg', a]\n")}}, []string{"build.py"}, none)
 	if got := fmt.Sprint(x.Args["A_TOKEN"]); got != "[{build.py 1}]" {
 		t.Error(got)
 	}
-	x = Find(fstest.MapFS{"app.py": {Data: []byte("A_TOKEN = os.environ['A_TOKEN']\n")}}, []string{"app.py"}, func(string) bool { return false })
+	x = Find(fstest.MapFS{"app.py": {Data: []byte("A_TOKEN = os.environ['A_TOKEN']\n")}}, []string{"app.py"}, none)
 	if len(x.Args) > 0 {
 		t.Error("a program that builds nothing is no caller:", x.Args)
 	}
 }
 
 func TestTargets(t *testing.T) {
-	x := Find(fstest.MapFS{"b.sh": {Data: []byte("docker build --target Prod .\n")}}, []string{"b.sh"}, func(string) bool { return false })
+	x := Find(fstest.MapFS{"b.sh": {Data: []byte("docker build --target Prod .\n")}}, []string{"b.sh"}, none)
 	if len(x.Targets["prod"]) != 1 || !x.Builds {
 		t.Error(x.Targets, x.Builds)
 	}

@@ -1,0 +1,79 @@
+// Package script finds the builds in shell text, in a file of its own or within another
+// one, and rewrites them: --build-arg T=… becomes --secret id=T, with the variable in the
+// environment of the builder. It leans on rewrite/shell for the grammar. It runs nothing,
+// and refuses what it does not understand word for word.
+package script
+
+import (
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
+	"github.com/unbake-dev/unbake/rewrite/shell"
+)
+
+// Text is shell text as the shell gets it.
+type Text struct {
+	Code    string
+	Dialect shell.Dialect
+	Flags   shell.Flags // that are set from outside: set -eu of a CI's shell
+
+	// Holes are parts of Code that something else fills in before the shell reads it: an
+	// expression of a workflow, a variable of make. Code holds letters in their place, of
+	// any length of at least one, so that it parses.
+	Holes []Hole
+
+	Dirs []string // folders in which it may start, relative to the root
+
+	// Exported reports whether a variable is in the environment for certain when the text
+	// starts; nil: none is known. Unset says what is there where nobody has said so: with
+	// Environment, variables that the text does not assign come from the environment.
+	Exported func(name string) bool
+
+	// CanSet says that what the text stands in can set variables for it (env: of a step):
+	// Result.Set asks for them. Otherwise they are set on the command.
+	CanSet bool
+
+	// Store says that the text runs where files that git does not have are not there: the
+	// value of a Local secret comes from a variable of its ID, which a person has to add
+	// to the store of the CI.
+	Store bool
+
+	// Defaults are variables whose value is known from outside (make's DOCKERFILE := …),
+	// for names of files and programs; may be nil.
+	Defaults map[string]string
+}
+
+// Hole is a part of a text that is filled in from outside.
+type Hole struct {
+	Start, End int
+	Text       string // as it stands in the file: "${{ secrets.T }}", "$(T)"
+	Value      string // what it stands for, where that is known for the names of files and programs
+	Known      bool
+}
+
+// Result is what has to be done to a text and around it.
+type Result struct {
+	Edits []shell.TextEdit // of Code; New may hold Hole.Text
+	Set   []Assignment     // variables that must be in the environment; only with CanSet
+	Needs []string         // what a person must do
+}
+
+// Assignment is a variable with its value, as the file writes it.
+type Assignment struct {
+	Name  string
+	Value string `json:"-"` // text and Hole.Text; no shell syntax
+}
+
+// Read returns the builds of a text. Their offsets are in Code; Path, Line and Col are
+// left to the caller, and Handle is the package's own.
+func Read(p *call.Project, t *Text) ([]*call.Build, error) { return nil, nil }
+
+// Edit returns what has to be done for changes of builds that Read returned for t. The
+// error says why not, without a place: Offset of an *Error is in Code.
+func Edit(p *call.Project, t *Text, changes []call.Change) (*Result, error) { return &Result{}, nil }
+
+// Error is why a text cannot be changed.
+type Error struct {
+	Offset int // in Code
+	Msg    string
+}
+
+func (e *Error) Error() string { return e.Msg }
