@@ -128,11 +128,16 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason := composeBuilds(p, s, names(s), id, file, m.required, &c); reason != "" {
 		return nil, reason
 	}
+	want := passed{drop: names(s), id: id, file: file, local: true, always: m.required}
+	if reason := callersBuild(p, s, want, &c); reason != "" {
+		return nil, reason
+	}
 	composed, reason := c.changes()
 	if reason != "" {
 		return nil, reason
 	}
 	changes = append(changes, composed...)
+	m.needs = append(m.needs, c.needs...)
 	if len(s.Readers) > 0 {
 		syntax, front := syntaxLine(p.File)
 		if front == otherSyntax {
@@ -230,7 +235,7 @@ func (m *move) refuse() string {
 	}
 	if len(s.Callers) > 0 {
 		c := s.Callers[0]
-		return fmt.Sprintf("%s passes it as a build argument: that must become a secret at the same time", at(c.Path, c.Line))
+		return fmt.Sprintf("%s names it as a build argument, in a way that is not understood: that must become a secret at the same time", at(c.Path, c.Line))
 	}
 	for _, o := range s.Origins {
 		if o.Kind != flow.Env && o.Kind != flow.Arg {
