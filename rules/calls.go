@@ -20,6 +20,7 @@ type passed struct {
 	local  bool     // file was made by this fix, and git does not have it
 	source string   // of a copied file: its path in the build context, whichever that is
 	always bool     // the mount is required: every build must pass it
+	with   []string // the Dockerfiles that the fix changes
 }
 
 // callersBuild adds to c what the builds besides compose's that read the Dockerfile must do: those that
@@ -72,7 +73,7 @@ func (want passed) inPlace(p *rewrite.Pass, b *call.Build, c *composition) (reas
 		c.tell(place + " says --build-arg " + name + ": " + want.instead(name))
 		return ""
 	}
-	switch others := alsoDeclares(p, b, want.drop); {
+	switch others := want.alsoDeclares(p, b); {
 	case b.Fixed != "":
 		return place + " passes it as a build argument: " + b.Fixed
 	case callers.Builds(b, p.File.Path) != callers.Yes && (others != "" || len(b.Dockerfiles) == 0 || !b.Near):
@@ -117,35 +118,102 @@ func from(b *call.Build, name string) call.Arg {
 
 func placeOf(b *call.Build) string { return at(b.Path, b.Line) }
 
-// alsoDeclares returns another Dockerfile that the build reads, or may, and that has one of the arguments.
-func alsoDeclares(p *rewrite.Pass, b *call.Build, names []string) string {
+// alsoDeclares returns a Dockerfile that the build reads too, or may, that has one of the arguments, and that is no part of
+// the fix.
+func (want passed) alsoDeclares(p *rewrite.Pass, b *call.Build) string {
 	for _, name := range b.Dockerfiles {
-		if name == p.File.Path {
-			continue
-		}
-		src, err := p.Workspace.ReadFile(name)
-		if err != nil {
+		if name != p.File.Path && !slices.Contains(want.with, name) && declares(p, name, want.drop) {
 			return name
-		}
-		f, err := dockerfile.Parse(name, src)
-		if err != nil {
-			return name
-		}
-		for _, in := range f.Instructions {
-			if in.Name == "arg" && slices.ContainsFunc(in.Pairs(), func(x dockerfile.Pair) bool { return slices.Contains(names, x.Name) }) {
-				return name
-			}
 		}
 	}
 	return ""
 }
 
-// call asks for a change of a build, once.
+// declares reports whether a Dockerfile has one of the arguments; one that cannot be read may.
+func declares(p *rewrite.Pass, name string, args []string) bool {
+	src, err := p.Workspace.ReadFile(name)
+	if err != nil {
+		return true
+	}
+	f, err := dockerfile.Parse(name, src)
+	return err != nil || slices.ContainsFunc(f.Instructions, func(in *dockerfile.Instruction) bool {
+		return in.Name == "arg" && slices.ContainsFunc(in.Pairs(), func(x dockerfile.Pair) bool { return slices.Contains(args, x.Name) })
+	})
+}
+
+// elsewhere is a secret of another Dockerfile, with the pass that sees it.
+type elsewhere struct {
+	p *rewrite.Pass
+	s *flow.Secret
+}
+
+// together returns the secrets of other Dockerfiles that must move at the same time, as a build
+// of this one with the argument builds them with it too: a matrix, a loop.
+func together(p *rewrite.Pass, s *flow.Secret) (all []elsewhere, reason string) {
+	seen := []string{p.File.Path}
+	for next := []elsewhere{{p, s}}; len(next) > 0; next = next[1:] {
+		x := next[0]
+		for _, b := range x.s.Calls {
+			if b.Fixed != "" || b.Prose || callers.Builds(b, x.p.File.Path) != callers.Yes {
+				continue
+			}
+			for _, name := range b.Dockerfiles {
+				if slices.Contains(seen, name) || !declares(p, name, names(s)) {
+					continue
+				}
+				seen = append(seen, name)
+				also := inFile(p, name, names(s))
+				if also == nil {
+					return nil, placeOf(b) + " passes it as a build argument, and builds " + name + " with it too"
+				}
+				all, next = append(all, *also), append(next, *also)
+			}
+		}
+	}
+	return all, ""
+}
+
+// inFile returns the secret of another Dockerfile that one of the arguments brings, if it is needed
+// in the build alone and holds no value.
+func inFile(p *rewrite.Pass, name string, args []string) *elsewhere {
+	src, err := p.Workspace.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	f, err := dockerfile.Parse(name, src)
+	if err != nil {
+		return nil
+	}
+	q := *p
+	q.File, q.Path = f, name
+	q.Secrets = flow.Analyze(f, p.Workspace.Project())
+	for _, t := range q.Secrets {
+		if t.Copied == nil && t.Exposure == flow.Build && t.Value.Reveal() == "" && slices.ContainsFunc(t.Origins, func(o flow.Origin) bool {
+			return o.Kind == flow.Arg && slices.Contains(args, o.Pair.Name)
+		}) {
+			return &elsewhere{&q, t}
+		}
+	}
+	return nil
+}
+
+// call asks for a change of a build; what several Dockerfiles ask for is one.
 func (c *composition) call(x call.Change) {
-	if !slices.ContainsFunc(c.calls, func(y call.Change) bool {
-		return y.Build == x.Build && y.Secret != nil && x.Secret != nil && *y.Secret == *x.Secret && slices.Equal(y.Drop, x.Drop)
-	}) {
+	i := slices.IndexFunc(c.calls, func(y call.Change) bool {
+		return y.Build == x.Build && (y.Secret == nil || x.Secret == nil || *y.Secret == *x.Secret)
+	})
+	if i < 0 {
 		c.calls = append(c.calls, x)
+		return
+	}
+	y := &c.calls[i]
+	if y.Secret == nil {
+		y.Secret = x.Secret
+	}
+	for _, name := range x.Drop {
+		if !slices.Contains(y.Drop, name) {
+			y.Drop = append(slices.Clip(y.Drop), name)
+		}
 	}
 }
 
