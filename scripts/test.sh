@@ -46,9 +46,10 @@ failures() {
 # The program's own tests wait for builds and containers: the race detector would triple the rest of their time, and
 # everything that runs side by side is in the packages below.
 tests() {
-	local status=0
+	local engine status=0
+	mapfile -t engine < <(go list ./... | grep -v /cmd/)
 	# Vet has run. The log is verbose to know what was skipped.
-	go test -race -vet=off -timeout 14m -v $(go list ./... | grep -v /cmd/) || status=1
+	go test -race -vet=off -timeout 14m -v "${engine[@]}" || status=1
 	go test -vet=off -timeout 14m -v ./cmd/... || status=1
 	return $status
 }
