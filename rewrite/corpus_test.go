@@ -19,7 +19,7 @@ import (
 	"github.com/unbake-dev/unbake/rules"
 )
 
-// TestCorpus runs fix over real files (UNBAKE_CORPUS names a folder of them): every file
+// TestCorpus runs fix over real files (UNBAKE_CORPUS names a folder of them): every file, callers too,
 // parses after it, BuildKit takes every instruction that it took before, compose gives each
 // container what it gave before, a second run changes nothing, and no file changes without a finding. The counts are logged.
 func TestCorpus(t *testing.T) {
@@ -63,6 +63,7 @@ func TestCorpus(t *testing.T) {
 			changed = append(changed, c.Path)
 		}
 		if !rewrite.IsDockerfile(path.Base(c.Path)) {
+			sameCaller(t, c.Path, c.Old, c.New)
 			continue
 		}
 		res, err := parser.Parse(bytes.NewReader(c.New))

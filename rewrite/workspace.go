@@ -81,6 +81,12 @@ func (w *Workspace) Link(name string) bool {
 // Tracked reports whether git has the file.
 func (w *Workspace) Tracked(name string) bool { return w.tracked(name) }
 
+// Changed reports whether a file is not as it is on disk.
+func (w *Workspace) Changed(name string) bool {
+	_, ok := w.changed[name]
+	return ok
+}
+
 // Created reports whether a file is there in this state, and not on disk.
 func (w *Workspace) Created(name string) bool {
 	c, ok := w.changed[name]
@@ -159,7 +165,7 @@ func (w *Workspace) With(fix *Fix) (*Workspace, error) {
 	}
 	next.project = flow.NewProject(next, next.Paths)
 	next.project.SecretFiles = w.project.SecretFiles // a fix makes none
-	next.project.Reader = w.project.Reader
+	next.project.Reader, next.project.Found = w.project.Reader, w.project.Found
 	// What stands around the Dockerfiles is not read again where it is as it was.
 	around := func(of func(string) bool) bool {
 		return slices.ContainsFunc(fix.Changes, func(c Change) bool { return of(c.Path) })

@@ -11,15 +11,6 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/ignorefile"
 )
 
-// composeChanges returns the changes of the compose files that build the Dockerfile.
-func composeChanges(p *rewrite.Pass, s *flow.Secret, drop []string, id, file string, always bool) (changes []rewrite.Change, reason string) {
-	var c composition
-	if reason := composeBuilds(p, s, drop, id, file, always, &c); reason != "" {
-		return nil, reason
-	}
-	return c.changes()
-}
-
 // composeBuilds adds what the services that build the Dockerfile need to c. drop names
 // arguments that go; id is the secret that comes, with its value in file or from the
 // variable that was passed, for the services that had one of them or, with always, for

@@ -5,11 +5,19 @@ import (
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/callers"
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
 )
 
-// composition is what one fix asks of compose files: each file is edited once, whoever
-// asks.
-type composition struct{ parts []*composed }
+// composition is what one fix asks of compose files and other callers: each file is edited
+// once, whoever asks.
+type composition struct {
+	parts []*composed
+
+	index *callers.Index // that calls are of
+	calls []call.Change
+	needs []string // what a person must do for them
+}
 
 // composed is what is asked of one file.
 type composed struct {
@@ -55,5 +63,6 @@ func (c *composition) changes() (changes []rewrite.Change, reason string) {
 			changes = append(changes, rewrite.Change{Path: x.file.Path, Edits: edits})
 		}
 	}
-	return changes, ""
+	called, reason := c.callChanges()
+	return append(changes, called...), reason
 }

@@ -145,18 +145,18 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, reason
 	}
 	fix := &rewrite.Fix{Title: "keep " + c.Source + " out of the build context", Safety: rewrite.Safe, Changes: line}
-	also, alsoMeant, builders, readToo, reason := alongside(p, s, others)
+	also, alsoMeant, reading, reason := alongside(p, s, others)
 	if reason != "" {
 		return nil, reason
 	}
 	if read {
-		builders = append(slices.Clone(s.Builders), builders...)
+		reading = append([]*flow.Secret{s}, reading...)
 	}
-	if read = read || readToo; read {
+	if read = len(reading) > 0; read {
 		fix.Title = "mount " + s.Name + " where it is read, and keep it out of the build context"
 		fix.Passes = []rewrite.Passed{{ID: s.ID, File: file}}
 	}
-	composed, reason := composeSecret(s.ID, file, builders, containers, c.Target)
+	composed, callNeeds, reason := fileSecret(p, s, file, reading, containers)
 	if reason != "" {
 		return nil, reason
 	}
@@ -172,7 +172,7 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if c.Passed && read {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
-	reviewFile(p, s, fix, file, gone, also)
+	reviewFile(p, s, fix, file, gone, also, callNeeds)
 	atStart(p, s, fix, containers, file)
 	if !read && !c.Mounted && len(containers) == 0 {
 		fix.Safety = rewrite.Review
@@ -182,8 +182,8 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 }
 
 // alongside returns what the other Dockerfiles under the same ignore file must be given at
-// the same time, the services that build them with the secret, and whether they read it.
-func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes []rewrite.Change, meant []proof.Intent, builders []*compose.Service, read bool, reason string) {
+// the same time, and those of them that read the file.
+func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes []rewrite.Change, meant []proof.Intent, reading []*flow.Secret, reason string) {
 	for _, t := range others {
 		q := *p
 		q.File, t.ID = t.File, s.ID
@@ -193,18 +193,17 @@ func alongside(p *rewrite.Pass, s *flow.Secret, others []*flow.Secret) (changes 
 			reason = "a command copies it on" // which only a fix of that file itself sees to the end
 		}
 		if reason != "" {
-			return nil, nil, nil, false, at(t.File.Path, t.Position().Line) + " copies it too, and there: " + reason
+			return nil, nil, nil, at(t.File.Path, t.Position().Line) + " copies it too, and there: " + reason
 		}
 		if reads {
-			read = true
-			builders = append(builders, t.Builders...)
+			reading = append(reading, t)
 		} else if len(edits) == 0 {
 			continue
 		}
 		changes = append(changes, rewrite.Change{Path: t.File.Path, Edits: edit.Join(edits)})
 		meant = append(meant, own.list()...)
 	}
-	return changes, meant, builders, read, ""
+	return changes, meant, reading, ""
 }
 
 // outOfFolder returns the edits of a Dockerfile that a folder brings the file to no more:

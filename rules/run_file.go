@@ -208,23 +208,31 @@ func atStart(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, containers []*co
 	fix.Needs = strings.Join(needs, "; ")
 }
 
-// composeSecret gives services that build the image, and those that run it, a file as a
-// secret: the ones under its id, the others at a place.
-func composeSecret(id, file string, builders, containers []*compose.Service, target string) ([]rewrite.Change, string) {
+// fileSecret gives the builds of Dockerfiles that read a file, and the services that run the image, the
+// file as a secret: the ones under its id, the others at a place.
+func fileSecret(p *rewrite.Pass, s *flow.Secret, file string, reading []*flow.Secret, containers []*compose.Service) (changes []rewrite.Change, needs []string, reason string) {
 	var c composition
 	give := func(m compose.Migration) {
 		x := c.of(m.Service.File)
 		x.moves = append(x.moves, m)
-		x.define(compose.NamedSecret{Name: id, SecretDef: compose.SecretDef{File: relative(path.Dir(m.Service.File.Path), file)}})
+		x.define(compose.NamedSecret{Name: s.ID, SecretDef: compose.SecretDef{File: relative(path.Dir(m.Service.File.Path), file)}})
 	}
-	for _, svc := range builders {
-		if svc.Build == nil || svc.Overrides || svc.Build.Context == "" && svc.Build.Dockerfile == "" {
-			continue
+	for _, t := range reading {
+		for _, svc := range t.Builders {
+			if svc.Build == nil || svc.Overrides || svc.Build.Context == "" && svc.Build.Dockerfile == "" {
+				continue
+			}
+			give(compose.Migration{Service: svc, AddSecrets: []string{s.ID}})
 		}
-		give(compose.Migration{Service: svc, AddSecrets: []string{id}})
+		q := *p
+		q.File = t.File
+		if reason := callersBuild(&q, t, passed{id: s.ID, file: file, source: s.Copied.Source, always: true}, &c); reason != "" {
+			return nil, nil, reason
+		}
 	}
 	for _, svc := range containers {
-		give(compose.Migration{Service: svc, Grant: []compose.Grant{{Source: id, Target: target}}})
+		give(compose.Migration{Service: svc, Grant: []compose.Grant{{Source: s.ID, Target: s.Copied.Target}}})
 	}
-	return c.changes()
+	changes, reason = c.changes()
+	return changes, c.needs, reason
 }

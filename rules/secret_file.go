@@ -150,14 +150,14 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 			}
 		}
 	}
-	also, alsoMeant, builders, _, reason := alongside(p, s, others)
+	also, alsoMeant, reading, reason := alongside(p, s, others)
 	if reason != "" {
 		return nil, reason
 	}
 	if len(s.Readers) > 0 {
-		builders = append(slices.Clone(s.Builders), builders...)
+		reading = append([]*flow.Secret{s}, reading...)
 	}
-	composed, reason := composeSecret(s.ID, file, builders, containers, c.Target)
+	composed, callNeeds, reason := fileSecret(p, s, file, reading, containers)
 	if reason != "" {
 		return nil, reason
 	}
@@ -180,16 +180,16 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if c.Passed {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
-	reviewFile(p, s, fix, file, gone, also)
+	reviewFile(p, s, fix, file, gone, also, callNeeds)
 	atStart(p, s, fix, containers, file)
 	return fix, ""
 }
 
 // reviewFile lowers the safety of a fix for each thing that a person should look at, and
 // says what.
-func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, gone []*dockerfile.Instruction, also []rewrite.Change) {
+func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, gone []*dockerfile.Instruction, also []rewrite.Change, callNeeds []string) {
 	c := s.Copied
-	var needs []string
+	needs := slices.Clone(callNeeds)
 	lower := func(format string, args ...any) {
 		fix.Safety = min(fix.Safety, rewrite.Review)
 		needs = append(needs, fmt.Sprintf(format, args...))

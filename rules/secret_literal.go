@@ -212,7 +212,14 @@ func moveAddress(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if reason != "" {
 		return nil, reason
 	}
-	composed, reason := composeChanges(p, s, nil, s.ID, pl.file, true)
+	var c composition
+	if reason := composeBuilds(p, s, nil, s.ID, pl.file, true, &c); reason != "" {
+		return nil, reason
+	}
+	if reason := callersBuild(p, s, passed{id: s.ID, file: pl.file, local: true, always: true}, &c); reason != "" {
+		return nil, reason
+	}
+	composed, reason := c.changes()
 	if reason != "" {
 		return nil, reason
 	}
@@ -238,7 +245,7 @@ func moveAddress(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	return &rewrite.Fix{
 		Title:   "give BuildKit the credential of the address in line " + strings.Join(lines, ", ") + " as the secret " + s.ID,
 		Safety:  rewrite.Review,
-		Needs:   "the builder must be BuildKit 0.23 (Docker 28.3) or later: an older one, or another program, does not send it",
+		Needs:   strings.Join(append([]string{"the builder must be BuildKit 0.23 (Docker 28.3) or later: an older one, or another program, does not send it"}, c.needs...), "; "),
 		Changes: changes,
 		Passes:  []rewrite.Passed{{ID: s.ID, File: pl.file}},
 		Rotate:  []string{s.Name},

@@ -75,6 +75,57 @@ func stays(s *flow.Secret, how, where string) string {
 // moveVariable returns the fix that takes a variable out of the image, or the reason
 // why no edit is certainly right.
 func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
+	others, reason := together(p, s)
+	if reason != "" {
+		return nil, reason
+	}
+	with := []string{p.File.Path}
+	for _, o := range others {
+		with = append(with, o.p.File.Path)
+	}
+	var c composition
+	fix, reason := moveHere(p, s, with, &c)
+	if reason != "" {
+		return nil, reason
+	}
+	for _, o := range others {
+		own, reason := moveHere(o.p, o.s, with, &c)
+		if reason == "" && (own.Then != nil || len(own.Rotate) > 0) {
+			reason = "more than one fix is needed there"
+		}
+		if reason != "" {
+			return nil, at(o.p.File.Path, o.s.Position().Line) + " is built with it too, by the same caller, and there: " + reason
+		}
+		fix.Changes = append(fix.Changes, own.Changes...)
+		fix.Intents = append(fix.Intents, own.Intents...)
+		fix.Safety = min(fix.Safety, own.Safety)
+		fix.Title += "; " + own.Title + " (" + o.p.File.Path + ")"
+		if own.Needs != "" {
+			fix.Needs = strings.TrimPrefix(fix.Needs+"; "+o.p.File.Path+": "+own.Needs, "; ")
+		}
+		for _, x := range own.Passes {
+			if !slices.Contains(fix.Passes, x) {
+				fix.Passes = append(fix.Passes, x)
+			}
+		}
+	}
+	composed, reason := c.changes()
+	if reason != "" {
+		return nil, reason
+	}
+	fix.Changes = append(fix.Changes, composed...)
+	if len(c.needs) > 0 {
+		fix.Needs = strings.TrimPrefix(fix.Needs+"; "+strings.Join(c.needs, "; "), "; ")
+	}
+	if why := linked(p.Workspace, fix.Changes); why != "" {
+		return nil, why
+	}
+	return fix, ""
+}
+
+// moveHere is the part of the fix in one Dockerfile; what callers must do is added to c.
+// with are the Dockerfiles of the whole fix.
+func moveHere(p *rewrite.Pass, s *flow.Secret, with []string, c *composition) (*rewrite.Fix, string) {
 	m := &move{p: p, s: s, id: s.ID, safety: rewrite.Safe, intent: intentOf(p.File)}
 	if reason := m.refuse(); reason != "" {
 		return nil, reason
@@ -83,7 +134,6 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	var changes []rewrite.Change
 	file := ""
 	var run *running
-	var c composition
 	moves := s.Value.Known() && s.Value.Reveal() != "" && (s.Given || s.Verdict == detect.Exposed)
 	if s.Exposure == flow.RunTime {
 		var reason string
@@ -96,7 +146,7 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		var pl place
 		var reason string
 		if run != nil {
-			pl, reason = run.serve(&c)
+			pl, reason = run.serve(c)
 		}
 		if reason == "" && (pl.file == "" && len(s.Readers) > 0 || pl.id == "") {
 			var own place
@@ -119,20 +169,19 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 			m.intent.Values = append(m.intent.Values, proof.NewValue(s.Value.Reveal()))
 		}
 	} else if run != nil {
-		run.pass(&c)
+		run.pass(c)
 	}
 	id := m.id
 	if !slices.ContainsFunc(s.Readers, func(r flow.Reader) bool { return !r.In.OnBuild }) {
 		id = "" // nobody needs it, or nobody in this build
 	}
-	if reason := composeBuilds(p, s, names(s), id, file, m.required, &c); reason != "" {
+	if reason := composeBuilds(p, s, names(s), id, file, m.required, c); reason != "" {
 		return nil, reason
 	}
-	composed, reason := c.changes()
-	if reason != "" {
+	want := passed{drop: names(s), id: id, file: file, local: true, always: m.required, with: with}
+	if reason := callersBuild(p, s, want, c); reason != "" {
 		return nil, reason
 	}
-	changes = append(changes, composed...)
 	if len(s.Readers) > 0 {
 		syntax, front := syntaxLine(p.File)
 		if front == otherSyntax {
@@ -156,9 +205,6 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		m.needs = append(m.needs, run.needs...)
 	}
 	changes = append(changes, rewrite.Change{Path: p.File.Path, Edits: edit.Join(m.edits)})
-	if why := linked(p.Workspace, changes); why != "" {
-		return nil, why
-	}
 	if in := m.holdsToo(); in != nil {
 		return nil, fmt.Sprintf("line %d holds the same value in another place, where it would stay: take it out there first", in.Line)
 	}
@@ -230,7 +276,7 @@ func (m *move) refuse() string {
 	}
 	if len(s.Callers) > 0 {
 		c := s.Callers[0]
-		return fmt.Sprintf("%s passes it as a build argument: that must become a secret at the same time", at(c.Path, c.Line))
+		return fmt.Sprintf("%s names it as a build argument, in a way that is not understood: that must become a secret at the same time", at(c.Path, c.Line))
 	}
 	for _, o := range s.Origins {
 		if o.Kind != flow.Env && o.Kind != flow.Arg {

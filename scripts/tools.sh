@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system, staticcheck.
+# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system, actionlint, staticcheck.
 # Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;
@@ -46,6 +46,8 @@ elif [ "${CI-}" = true ]; then
 	echo "tools.sh: not root: real builds cannot run" >&2
 	exit 1
 fi
+
+scripts/actionlint.sh install >/dev/null
 
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/unbake/staticcheck-$staticcheck_version-$(go env GOVERSION)
 if [ ! -x "$dir/staticcheck" ]; then

@@ -1,14 +1,15 @@
 // Package callers finds who builds a Dockerfile besides compose: workflows, scripts,
-// Makefiles, bake files, and which build arguments and targets they name. It leans on
-// the shape of a line alone and reads a file once. It edits nothing, and does not tell
-// which Dockerfile a caller builds: a name that is passed counts for all of them.
+// Makefiles, bake files, and makes them pass a secret in place of a build argument. It
+// leans on the packages below it, each of which understands some kinds of files, and on
+// the shape of lines for what none of them understands: a name that stands there counts
+// for all Dockerfiles. It runs nothing, and reads no compose file.
 package callers
 
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -33,8 +34,10 @@ type Index struct {
 	Commands []Command            // that are run in containers
 	Tags     []string             // names that images are built under, without their tags
 
-	Calls   []*call.Build // builds of files that are understood, by path
+	Calls []*call.Build // builds of files that are understood, by path
+
 	project *call.Project
+	last    map[*call.Build]int // the last line of each of Calls
 }
 
 // maxSize leaves out generated files; nobody writes a megabyte of build script.
@@ -63,37 +66,18 @@ func named(base string) bool {
 	return strings.HasPrefix(base, "makefile.") || strings.HasPrefix(base, "jenkinsfile.")
 }
 
-var (
-	buildArg = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`--build-arg(?:[ =\t]+|["'],?\s*["']?)["']?([A-Za-z_][A-Za-z0-9_]*)`)
-	})
-	target = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?:--target[ =\t]+|\btarget["']?\s*[:=]\s*)["']?([A-Za-z0-9][A-Za-z0-9._-]*)`)
-	})
-	block = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(\s*)(?:- )?["']?(build[-_]?[aA]rgs?|buildArgs|args|docker_build_args|extra_build_args)["']?\s*[:=]\s*(.*)$`)
-	})
-	entry = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^\s*(?:- )?["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*(?:[:=]|$)`)
-	})
-	// pending is a --build-arg whose name stands on the next line.
-	pending = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`--build-arg["']?,?\s*\\?$`)
-	})
-	// within is arguments as a map or a list in one line of a program's text.
-	within = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b(?:build_args|buildArgs|buildargs|build_arg)\s*[:=]\s*[{\[]([^}\]]*)`)
-	})
-	inline = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`["']?([A-Za-z_][A-Za-z0-9_]*)["']?\s*[:=]`)
-	})
-)
+// Reader finds callers again and again, in states of a project that differ by little: a file
+// that is as it is on disk is read once. The zero value is ready; several can use it at once.
+type Reader struct {
+	mu    sync.Mutex
+	files map[string]*Index
+}
 
 // Find reads the callers among paths. isCompose names the files that are compose's and
-// read elsewhere. A file that cannot be read names nothing.
-func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
-	x := &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}, Executed: map[string][]Mention{}}
-	x.project = &call.Project{FS: fsys}
+// read elsewhere; changed those that are not as they are on disk. A file that cannot be
+// read names nothing.
+func (r *Reader) Find(fsys fs.FS, paths []string, isCompose, changed func(string) bool) *Index {
+	x := newIndex(&call.Project{FS: fsys})
 	for _, p := range paths {
 		if dockerfile.IsDockerfile(path.Base(p)) {
 			x.project.Dockerfiles = append(x.project.Dockerfiles, p)
@@ -103,162 +87,75 @@ func Find(fsys fs.FS, paths []string, isCompose func(string) bool) *Index {
 		if !IsCaller(p) || isCompose(p) {
 			continue
 		}
-		info, err := fs.Stat(fsys, p)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > maxSize {
-			continue
+		r.mu.Lock()
+		one := r.files[p]
+		r.mu.Unlock()
+		if again := changed(p); one == nil || again {
+			one = newIndex(x.project)
+			one.file(p)
+			if !again {
+				r.mu.Lock()
+				if r.files == nil {
+					r.files = map[string]*Index{}
+				}
+				r.files[p] = one
+				r.mu.Unlock()
+			}
 		}
-		data, err := fs.ReadFile(fsys, p)
-		if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
-			continue
-		}
-		if mayBuild(data) {
-			x.understood(p, data)
-		}
-		if path.Ext(p) == ".md" {
-			continue // what it says is no build
-		}
-		x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
-			bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
-		x.running(p, data)
-		if program(p) {
-			x.words(p, data)
-		} else {
-			x.read(p, data)
-		}
+		x.join(one)
 	}
 	return x
+}
+
+func newIndex(p *call.Project) *Index {
+	return &Index{Args: map[string][]Mention{}, Targets: map[string][]Mention{}, Executed: map[string][]Mention{}, project: p, last: map[*call.Build]int{}}
+}
+
+// join adds what another index has.
+func (x *Index) join(one *Index) {
+	for _, m := range []struct{ to, from map[string][]Mention }{{x.Args, one.Args}, {x.Targets, one.Targets}, {x.Executed, one.Executed}} {
+		for name, at := range m.from {
+			m.to[name] = append(m.to[name], at...)
+		}
+	}
+	x.Builds = x.Builds || one.Builds
+	x.Commands = append(x.Commands, one.Commands...)
+	for _, t := range one.Tags {
+		if !slices.Contains(x.Tags, t) {
+			x.Tags = append(x.Tags, t)
+		}
+	}
+	x.Calls = append(x.Calls, one.Calls...)
+	maps.Copy(x.last, one.last)
+}
+
+// file reads one file.
+func (x *Index) file(p string) {
+	info, err := fs.Stat(x.project.FS, p)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxSize {
+		return
+	}
+	data, err := fs.ReadFile(x.project.FS, p)
+	if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
+		return
+	}
+	if mayBuild(data) {
+		x.understood(p, data)
+	}
+	if path.Ext(p) == ".md" {
+		return // what it says is no build
+	}
+	x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
+		bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
+	x.running(p, data)
+	if program(p) {
+		x.words(p, data)
+	} else {
+		x.read(p, data)
+	}
 }
 
 // mayBuild reports whether a text can name a build at all: most files do not.
 func mayBuild(data []byte) bool {
 	return bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
-}
-
-// program reports files in which an argument's name is put together with the option: any
-// mention of a name counts there.
-func program(p string) bool {
-	switch path.Ext(strings.ToLower(p)) {
-	case ".py", ".rb", ".js", ".mjs", ".ts", ".go", ".groovy":
-		return true
-	}
-	return false
-}
-
-// words indexes every word of a program that passes build arguments.
-func (x *Index) words(p string, data []byte) {
-	if !passes(data) {
-		return
-	}
-	n := 0
-	for line := range bytes.Lines(data) {
-		n++
-		for w := range bytes.FieldsFuncSeq(line, func(c rune) bool {
-			return c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
-		}) {
-			x.arg(string(w), p, n)
-		}
-	}
-}
-
-// passes reports whether a text has a build argument's option at all.
-func passes(data []byte) bool {
-	for _, opt := range []string{"build-arg", "build_arg", "buildarg", "buildArg"} {
-		if bytes.Contains(data, []byte(opt)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (x *Index) read(p string, data []byte) {
-	// Most files of these names build no image: look before reading line by line.
-	if !bytes.Contains(data, []byte("build")) && !bytes.Contains(data, []byte("args")) && !bytes.Contains(data, []byte("target")) {
-		return
-	}
-	if bytes.Contains(data, []byte("build-arg $")) || bytes.Contains(data, []byte("build-arg \"$")) || bytes.Contains(data, []byte("build-arg ${")) || bytes.Contains(data, []byte("build-arg=$")) {
-		x.words(p, data) // the name is a variable: whatever the file names may be passed
-		return
-	}
-	// Compose's form under another name is compose's form.
-	args := bytes.Contains(data, []byte("services:")) && bytes.Contains(data, []byte("build:"))
-	n, inside := 0, -1 // inside: the indentation of an open block of arguments
-	open, table := false, false
-	for line := range strings.Lines(string(data)) {
-		n++
-		line = strings.TrimRight(line, "\r\n")
-		trimmed := strings.TrimSpace(line)
-		if trimmed == "" {
-			continue
-		}
-		indent := len(line) - len(strings.TrimLeft(line, " \t"))
-		if inside >= 0 && indent <= inside {
-			inside = -1
-		}
-		if strings.HasPrefix(trimmed, "#") && inside < 0 {
-			continue
-		}
-		if open {
-			if m := entry().FindStringSubmatch(strings.TrimSuffix(trimmed, "\\")); m != nil {
-				x.arg(m[1], p, n)
-			}
-		}
-		open = pending().MatchString(trimmed)
-		// A table of TOML reaches to the next one.
-		if strings.HasPrefix(trimmed, "[") && path.Ext(p) == ".toml" {
-			table = trimmed == "[build.args]" || strings.HasSuffix(trimmed, "build_args]")
-			continue
-		}
-		if m := entry().FindStringSubmatch(line); table && m != nil {
-			x.arg(m[1], p, n)
-			continue
-		}
-		for _, m := range within().FindAllStringSubmatch(line, -1) {
-			for _, k := range inline().FindAllStringSubmatch(m[1], -1) {
-				x.arg(k[1], p, n)
-			}
-		}
-		for _, m := range buildArg().FindAllStringSubmatch(line, -1) {
-			x.arg(m[1], p, n)
-		}
-		for _, m := range target().FindAllStringSubmatch(line, -1) {
-			name := strings.ToLower(m[1])
-			x.Targets[name] = append(x.Targets[name], Mention{p, n})
-		}
-		if inside >= 0 {
-			if m := entry().FindStringSubmatch(line); m != nil {
-				x.arg(m[1], p, n)
-			}
-			continue
-		}
-		m := block().FindStringSubmatch(line)
-		if m == nil || !blockHere(p, m[2], args) {
-			continue
-		}
-		rest := strings.TrimSpace(m[3])
-		switch {
-		case rest == "" || rest[0] == '|' || rest[0] == '>' || rest == "{" || rest == "[":
-			inside = indent
-		default:
-			for _, k := range inline().FindAllStringSubmatch(rest, -1) {
-				x.arg(k[1], p, n)
-			}
-		}
-	}
-}
-
-// blockHere reports whether a block of this name holds build arguments: "args" alone
-// does so in a bake file or a deploy file, not in any workflow.
-func blockHere(p, name string, args bool) bool {
-	if name != "args" || args {
-		return true
-	}
-	base := path.Base(p)
-	return path.Ext(base) == ".hcl" || strings.Contains(base, "bake") || base == "deploy.yml" || strings.HasPrefix(base, "devcontainer")
-}
-
-func (x *Index) arg(name, p string, line int) {
-	m := Mention{p, line}
-	if !slices.Contains(x.Args[name], m) {
-		x.Args[name] = append(x.Args[name], m)
-	}
 }

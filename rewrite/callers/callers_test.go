@@ -27,7 +27,7 @@ func TestFind(t *testing.T) {
 		{"k8s.yaml", "containers:\n- args:\n  - A_TOKEN\n", ""},
 	} {
 		t.Run(tc.path, func(t *testing.T) {
-			x := Find(fstest.MapFS{tc.path: {Data: []byte(tc.text)}}, []string{tc.path}, none)
+			x := new(Reader).Find(fstest.MapFS{tc.path: {Data: []byte(tc.text)}}, []string{tc.path}, none, none)
 			var got []string
 			for name := range x.Args {
 				got = append(got, name)
@@ -44,18 +44,18 @@ func none(string) bool { return false }
 
 func TestPrograms(t *testing.T) {
 	// A program puts the option together: every name in it counts.
-	x := Find(fstest.MapFS{"build.py": {Data: []byte("for a in ['A_TOKEN']:\n    cmd += ['--build-arg', a]\n")}}, []string{"build.py"}, none)
+	x := new(Reader).Find(fstest.MapFS{"build.py": {Data: []byte("for a in ['A_TOKEN']:\n    cmd += ['--build-arg', a]\n")}}, []string{"build.py"}, none, none)
 	if got := fmt.Sprint(x.Args["A_TOKEN"]); got != "[{build.py 1}]" {
 		t.Error(got)
 	}
-	x = Find(fstest.MapFS{"app.py": {Data: []byte("A_TOKEN = os.environ['A_TOKEN']\n")}}, []string{"app.py"}, none)
+	x = new(Reader).Find(fstest.MapFS{"app.py": {Data: []byte("A_TOKEN = os.environ['A_TOKEN']\n")}}, []string{"app.py"}, none, none)
 	if len(x.Args) > 0 {
 		t.Error("a program that builds nothing is no caller:", x.Args)
 	}
 }
 
 func TestTargets(t *testing.T) {
-	x := Find(fstest.MapFS{"b.sh": {Data: []byte("docker build --target Prod .\n")}}, []string{"b.sh"}, none)
+	x := new(Reader).Find(fstest.MapFS{"b.sh": {Data: []byte("docker build --target Prod .\n")}}, []string{"b.sh"}, none, none)
 	if len(x.Targets["prod"]) != 1 || !x.Builds {
 		t.Error(x.Targets, x.Builds)
 	}

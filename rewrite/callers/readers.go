@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 
 	"github.com/unbake-dev/unbake/rewrite/callers/bake"
@@ -149,12 +148,15 @@ func (x *Index) understood(p string, data []byte) {
 	if r == nil {
 		return
 	}
-	builds, err := r.Read(&call.Source{Path: p, Src: data, Project: x.project})
+	src := &call.Source{Path: p, Src: data, Project: x.project}
+	builds, err := r.Read(src)
 	if err != nil {
 		return // what it names is seen by its lines, and cannot be changed
 	}
 	for _, b := range builds {
-		b.Path = path.Clean(p)
+		b.Path = p
+		b.Line, b.Col = src.Position(b.Start)
+		x.last[b], _ = src.Position(b.End)
 		x.Calls = append(x.Calls, b)
 	}
 }

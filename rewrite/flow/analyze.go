@@ -2,12 +2,14 @@ package flow
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"sort"
 	"strings"
 
 	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/callers"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
@@ -335,10 +337,10 @@ func (a *analysis) builders(s *Secret, g *group) {
 	if !hasArg {
 		return
 	}
-	for name := range g.names {
-		for _, m := range a.project.Callers().Args[name] {
-			s.Callers = append(s.Callers, Caller{m.Path, m.Line})
-		}
+	var unseen []callers.Mention
+	s.Calls, unseen = a.project.Callers().Passing(a.file.Path, slices.Sorted(maps.Keys(g.names)))
+	for _, m := range unseen {
+		s.Callers = append(s.Callers, Caller{m.Path, m.Line})
 	}
 	sort.Slice(s.Callers, func(i, j int) bool {
 		if s.Callers[i].Path != s.Callers[j].Path {

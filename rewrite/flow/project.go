@@ -23,6 +23,7 @@ type Project struct {
 
 	SecretFiles *SecretFiles    // by their names
 	Reader      *compose.Reader // that Compose reads with
+	Found       *callers.Reader // that Callers reads with
 
 	contexts func() map[string][]string // Dockerfile → build contexts of the services that build it
 }
@@ -31,7 +32,7 @@ type Project struct {
 // besides a Dockerfile is needed.
 func NewProject(fsys fs.FS, list func() []string) *Project {
 	paths := sync.OnceValue(list)
-	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths), Reader: &compose.Reader{}}
+	p := &Project{FS: fsys, Paths: paths, SecretFiles: newSecretFiles(fsys, paths), Reader: &compose.Reader{}, Found: &callers.Reader{}}
 	p.Uses = sync.OnceValue(func() []compose.Use { return compose.Uses(fsys, paths()) })
 	p.Compose = sync.OnceValue(func() []*compose.File {
 		if !slices.ContainsFunc(paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) }) {
@@ -60,7 +61,11 @@ func NewProject(fsys fs.FS, list func() []string) *Project {
 		for _, f := range p.Compose() {
 			read[f.Path] = f.Err == nil
 		}
-		return callers.Find(fsys, paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) || read[f] })
+		changed := func(string) bool { return false }
+		if state, ok := fsys.(interface{ Changed(string) bool }); ok {
+			changed = state.Changed
+		}
+		return p.Found.Find(fsys, paths(), func(f string) bool { return compose.IsComposeFile(path.Base(f)) || read[f] }, changed)
 	})
 	return p
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 
 	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
@@ -33,7 +34,8 @@ type Secret struct {
 	Copied   *Copied // for a copied file
 
 	Builders []*compose.Service  // services that build the file
-	Callers  []Caller            // other callers that pass the value
+	Calls    []*call.Build       // other builds of the file that pass the value, or may
+	Callers  []Caller            // where else it is named as a build argument, by nobody who is understood
 	Doubts   []Doubt             // what stands in the way of any certain edit
 	InImage  bool                // an origin stands in a stage that is built for itself, or that such a one is made from
 	InConfig bool                // an ENV of such a stage sets it

@@ -33,6 +33,7 @@ type Build struct {
 	// none, any.
 	Dockerfiles []string
 	Doubt       string
+	Near        bool   // Doubt is about the folder that it runs in alone: it is one of Dockerfiles
 	Context     string // relative to the root, "." is the root; "" if it is remote, outside, or not certain
 	Dir         string // the folder that file names of the call are relative to, as Context; "" if that is not certain
 	Target      string

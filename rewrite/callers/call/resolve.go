@@ -15,6 +15,7 @@ const Hole = "\x00"
 type Place struct {
 	Dockerfiles []string
 	Doubt       string
+	Near        bool // as in Build
 	Context     string
 	Dir         string
 }
@@ -76,7 +77,7 @@ func (p *Project) Resolve(dirs []string, context, file string, inContext bool) P
 	case len(out.Dockerfiles) == 0:
 		out.Doubt = "there is no such Dockerfile where it seems to run"
 	case len(hits) > 1 && len(out.Dockerfiles) > 1:
-		out.Doubt, out.Context, out.Dir = "which folder it runs in is not certain", "", ""
+		out.Doubt, out.Near, out.Context, out.Dir = "which folder it runs in is not certain", true, "", ""
 	case len(hits) > 1:
 		out.Context, out.Dir = "", ""
 	case strings.Contains(context+file, Hole):
