@@ -12,6 +12,8 @@ import (
 type build struct {
 	sc    *scene
 	cmd   *shell.Command
+	shell *shell.Command // bash -c '…' whose script the command stands in; nil: the text itself
+	plain bool           // that script can be changed where it stands
 	tool  *tool
 	words []word // the program first, arrays and strings replaced by their words
 	name  int    // how many words name the tool
@@ -43,6 +45,9 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 		return nil
 	}
 	b := &build{sc: sc, cmd: c, tool: tool, words: ws, name: n}
+	if c.Nested() {
+		b.shell, b.plain = sc.shellOf(c)
+	}
 	short := letters[tool.style]
 	if tool.style == kanikoStyle || tool.style == buildctlStyle {
 		short = "-"
@@ -150,9 +155,8 @@ func (sc *scene) secret(value []char) (call.Secret, bool) {
 // where fills in which Dockerfile it builds. It is false for what builds nothing: --help.
 func (sc *scene) where(out *call.Build, b *build) bool {
 	if target, ok := b.line.last("target"); ok {
-		out.Target = sc.values(target, 0)[0]
-		if strings.Contains(out.Target, call.Hole) {
-			out.Target = ""
+		if v := sc.values(target, 0); len(v) == 1 && !strings.Contains(v[0], call.Hole) {
+			out.Target = v[0]
 		}
 	}
 	files, contexts, inContext := []string{""}, []string{"."}, false
@@ -208,11 +212,22 @@ func (sc *scene) where(out *call.Build, b *build) bool {
 	if pl.Doubt == "" && len(b.line.many) > 0 && len(sc.p.Dockerfiles) > 1 {
 		pl.Doubt = "a part of its arguments is known only when it runs"
 	}
+	if pl.Doubt == "" && sc.mayDiffer(b) {
+		pl.Dockerfiles, pl.Doubt = nil, "which Dockerfile it builds is known only when it runs"
+	}
 	out.Dockerfiles, out.Doubt, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Context, pl.Dir
 	if out.Dir == "" && len(dirs) == 1 && dirs[0] != call.Hole {
 		out.Dir = dirs[0]
 	}
 	return true
+}
+
+// mayDiffer reports whether what says which Dockerfile it builds is there under a condition.
+func (sc *scene) mayDiffer(b *build) bool {
+	return slices.ContainsFunc(b.line.operands, func(i int) bool { return sc.sometimes(b.words[i], b.cmd) }) ||
+		slices.ContainsFunc(b.line.options, func(o option) bool {
+			return slices.Contains([]string{"file", "f", "context", "c", "dockerfile", "local", "opt"}, o.name) && sc.sometimes(b.words[o.last], b.cmd)
+		})
 }
 
 // locals reads --local context=DIR --local dockerfile=DIR --opt filename=NAME of buildctl.
@@ -270,7 +285,7 @@ func (sc *scene) fixed(b *build) string {
 		return "it calls a function of the script by that name"
 	case c.Templated:
 		return "it stands in a script that another one puts values into"
-	case c.Nested():
+	case c.Nested() && (!b.plain || slices.ContainsFunc(b.words, func(w word) bool { return w.from != nil })):
 		return "it stands in a string that another shell runs"
 	}
 	for p := c.Parent; p != nil; p = p.Parent {
@@ -286,7 +301,7 @@ func (sc *scene) fixed(b *build) string {
 	}
 	for _, a := range b.args {
 		for i := a.first; i <= a.last; i++ {
-			if w := b.words[i]; w.from != b.words[a.first].from || w.glob || w.strange || w.tilde {
+			if w := b.words[i]; w.from != b.words[a.first].from || w.when != b.words[a.first].when || w.glob || w.strange || w.tilde {
 				return "its build arguments cannot be told apart with certainty"
 			}
 		}

@@ -161,6 +161,12 @@ func (e *editor) replace(b *build, a *arg, flags []string) {
 			break
 		}
 		end := last.end
+		if first.when != nil && e.sc.t.Code[start-1] == '+' && e.sc.t.Code[end] == '}' { // all that ${T:+…} holds
+			for start -= len("${" + first.when.Name + first.when.Form); e.sc.t.Code[start-1] == ' '; {
+				start--
+			}
+			end++
+		}
 		if first.from != nil && (e.sc.t.Code[start-1] == '(' || e.sc.t.Code[start-1] == '"' || e.sc.t.Code[start-1] == '\'') {
 			for start = first.start; end < len(e.sc.t.Code) && e.sc.t.Code[end] == ' '; {
 				end++
@@ -184,7 +190,7 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 		return "", &Error{b.cmd.Start, "nothing says where " + s.ID + " comes from"}
 	}
 	if s.Local && e.sc.t.Store {
-		if b.cmd.StripsEnv(s.ID) {
+		if b.strips(s.ID) {
 			return "", &Error{b.cmd.Start, "the wrapper takes " + s.ID + " out of the environment"}
 		}
 		e.need("add " + s.ID + " to the secrets of the CI, so that " + b.tool.what + " has it in its environment")

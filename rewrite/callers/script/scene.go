@@ -58,7 +58,7 @@ func (sc *scene) values(chars []char, depth int) []string {
 		case c.hole != nil:
 			more[0] = call.Hole
 		case c.exp != nil:
-			more = sc.expansion(c.exp, depth)
+			more = sc.expansion(c.exp, c.at, depth)
 		}
 		if len(more) == 0 || len(out)*len(more) > maxValues {
 			more = []string{call.Hole}
@@ -80,8 +80,8 @@ var roots = []string{
 	"CI_WORKSPACE", "CIRCLE_WORKING_DIRECTORY", "TRAVIS_BUILD_DIR", "BUILDKITE_BUILD_CHECKOUT_PATH", "WORKSPACE",
 }
 
-// expansion returns what an expansion may be; nil if it is not known.
-func (sc *scene) expansion(e *shell.Piece, depth int) []string {
+// expansion returns what an expansion may be; nil if it is not known. at is where it stands.
+func (sc *scene) expansion(e *shell.Piece, at, depth int) []string {
 	if depth > 8 {
 		return nil
 	}
@@ -105,6 +105,9 @@ func (sc *scene) expansion(e *shell.Piece, depth int) []string {
 	}
 	switch e.Form {
 	case "", ":-", "-", ":?", "?":
+		if v := sc.parameter(e.Name, at, depth); v != nil {
+			return v
+		}
 		return sc.variable(e.Name, depth)
 	}
 	return nil
@@ -154,14 +157,7 @@ func (sc *scene) variable(name string, depth int) []string {
 
 // substitution returns what the usual commands print that find a folder.
 func (sc *scene) substitution(text string, depth int) []string {
-	body, ok := strings.CutPrefix(text, "$(")
-	if ok {
-		body, ok = strings.CutSuffix(body, ")")
-	} else if body, ok = strings.CutPrefix(text, "`"); ok {
-		if body, ok = strings.CutSuffix(body, "`"); strings.Contains(body, `\`) {
-			return nil
-		}
-	}
+	body, ok := substituted(text)
 	if !ok {
 		return nil
 	}
