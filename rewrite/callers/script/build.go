@@ -35,11 +35,7 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 	if c.Name.End == 0 || c.Name.End > len(sc.t.Code) {
 		return nil
 	}
-	var ws []word
-	for _, w := range append([]shell.Word{c.Name}, c.Args...) {
-		ws = append(ws, sc.read(w))
-	}
-	ws = sc.expand(ws)
+	ws := sc.wordsOf(c)
 	tool, n := sc.identify(ws)
 	if tool == nil {
 		return nil
@@ -69,13 +65,22 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 	out := &call.Build{Start: c.Start, End: c.End, What: tool.what, Handle: b, Fixed: tool.fixed}
 	out.Builder = call.Builder{Engine: tool.engine, Why: tool.why, BuildKit: sc.buildKit(c)}
 	sc.passed(out, b)
-	if !sc.where(out, b) || out.Fixed == "" && len(out.Args) == 0 && len(b.line.operands) == 0 && len(b.line.options) == 0 {
+	if !sc.where(out, b) || out.Fixed == "" && len(out.Args) == 0 && len(b.line.operands)+len(b.line.options)+len(b.line.many) == 0 {
 		return nil
 	}
 	if out.Fixed == "" {
 		out.Fixed = sc.fixed(b)
 	}
 	return out
+}
+
+// wordsOf returns the words that a command gets, its program first.
+func (sc *scene) wordsOf(c *shell.Command) []word {
+	var ws []word
+	for _, w := range append([]shell.Word{c.Name}, c.Args...) {
+		ws = append(ws, sc.read(w))
+	}
+	return sc.expand(ws)
 }
 
 // passed reads the build arguments and secrets.
@@ -106,7 +111,7 @@ func (sc *scene) passed(out *call.Build, b *build) {
 		}
 		s, _ := literal(value)
 		name, _, given := strings.Cut(s, "=")
-		if !given && len(s) < len(value) || !validName(name) {
+		if !given && len(s) < len(value) || name == "" || !given && !validName(name) {
 			out.Fixed = or(out.Fixed, "it passes build arguments whose names are known only when it runs")
 			continue
 		}
@@ -204,10 +209,10 @@ func (sc *scene) where(out *call.Build, b *build) bool {
 		out.Doubt = "what its arguments mean is not certain"
 		return true
 	}
-	dirs := sc.dirs(b.cmd)
-	pl := sc.place(dirs, contexts, files, inContext)
+	turns := sc.turnsOf(b.cmd)
+	pl := sc.places(turns, contexts, files, inContext)
 	if len(pl.Dockerfiles) == 0 && inContext {
-		pl = sc.place(dirs, contexts, files, false)
+		pl = sc.places(turns, contexts, files, false)
 	}
 	if pl.Doubt == "" && len(b.line.many) > 0 && len(sc.p.Dockerfiles) > 1 {
 		pl.Doubt = "a part of its arguments is known only when it runs"
@@ -216,8 +221,8 @@ func (sc *scene) where(out *call.Build, b *build) bool {
 		pl.Dockerfiles, pl.Doubt = nil, "which Dockerfile it builds is known only when it runs"
 	}
 	out.Dockerfiles, out.Doubt, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Context, pl.Dir
-	if out.Dir == "" && len(dirs) == 1 && dirs[0] != call.Hole {
-		out.Dir = dirs[0]
+	if out.Dir == "" {
+		out.Dir = only(turns)
 	}
 	return true
 }
@@ -305,11 +310,28 @@ func (sc *scene) fixed(b *build) string {
 				return "its build arguments cannot be told apart with certainty"
 			}
 		}
-		if from := b.words[a.first].from; from != nil && !sc.onlyFor(from.Name, c) {
+		if from := b.words[a.first].from; from != nil && !sc.onlyFor(from.Name, c) && !sc.onlyBuilds(from.Name) {
 			return "its build arguments come from " + from.Name + ", which is used elsewhere too"
 		}
 	}
 	return ""
+}
+
+// onlyBuilds reports whether an array or a string is used by commands that build and that can
+// be changed together, and nothing else.
+func (sc *scene) onlyBuilds(name string) bool {
+	for _, u := range sc.s.UsesOf(name) {
+		if u.Assign == name {
+			continue
+		}
+		if u.Command == nil || u.Command.Nested() || u.Command.Function {
+			return false
+		}
+		if tool, _ := sc.identify(sc.wordsOf(u.Command)); tool == nil || tool.fixed != "" {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(sc.s.Assigns, func(a shell.Assign) bool { return a.Name == name && a.Export })
 }
 
 // onlyFor reports whether an array or a string is used by one command and nothing else.

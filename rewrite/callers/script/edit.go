@@ -48,6 +48,9 @@ func Edit(p *call.Project, t *Text, changes []call.Change) (*Result, error) {
 		return nil, &Error{0, "the text is another one than was read"}
 	}
 	for _, b := range order {
+		if err := e.shared(b, order, by); err != nil {
+			return nil, err
+		}
 		if err := e.build(b, by[b]); err != nil {
 			return nil, err
 		}
@@ -61,6 +64,7 @@ func Edit(p *call.Project, t *Text, changes []call.Change) (*Result, error) {
 		e.changes = append(e.changes, c)
 	}
 	slices.SortFunc(e.changes, func(a, b change) int { return a.start - b.start })
+	e.changes = slices.Compact(e.changes) // what two builds share
 	for i, c := range e.changes {
 		if i > 0 && (c.start < e.changes[i-1].end || c.start == e.changes[i-1].start) {
 			return nil, &Error{c.start, "two changes meet here"}
@@ -145,6 +149,50 @@ func (e *editor) build(b *build, changes []call.Change) error {
 	return nil
 }
 
+// shared sees to it that an array or a string that several builds are given changes for all
+// of them alike.
+func (e *editor) shared(b *build, order []*build, by map[*build][]call.Change) error {
+	for _, a := range b.args {
+		from := b.words[a.first].from
+		if from == nil || !drops(by[b], a.name) || e.sc.onlyFor(from.Name, b.cmd) {
+			continue
+		}
+		users := 0
+		for _, o := range order {
+			if slices.ContainsFunc(o.words, func(w word) bool { return w.from != nil && w.from.Name == from.Name }) && sameAsked(by[o], by[b], a.name) {
+				users++
+			}
+		}
+		commands := map[*shell.Command]bool{}
+		for _, u := range e.sc.s.UsesOf(from.Name) {
+			if u.Assign != from.Name {
+				commands[u.Command] = true
+			}
+		}
+		if users != len(commands) {
+			return &Error{b.words[a.first].start, "its build arguments come from " + from.Name + ", which another build is given too"}
+		}
+	}
+	return nil
+}
+
+// sameAsked reports whether two builds are to pass the same in place of an argument.
+func sameAsked(a, b []call.Change, name string) bool {
+	id := func(list []call.Change) string {
+		for _, c := range list {
+			if c.Secret != nil && c.Secret.From == name {
+				return c.Secret.ID
+			}
+		}
+		return ""
+	}
+	return drops(a, name) && drops(b, name) && id(a) == id(b)
+}
+
+func drops(list []call.Change, name string) bool {
+	return slices.ContainsFunc(list, func(c call.Change) bool { return slices.Contains(c.Drop, name) })
+}
+
 // replace puts flags where an argument stands, in its form; without flags it goes.
 func (e *editor) replace(b *build, a *arg, flags []string) {
 	first, last := b.words[a.first], b.words[a.last]
@@ -196,11 +244,8 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 		e.need("add " + s.ID + " to the secrets of the CI, so that " + b.tool.what + " has it in its environment")
 		return "id=" + s.ID + ",env=" + s.ID, nil
 	}
-	dirs := e.sc.dirs(b.cmd)
-	dir := ""
-	if len(dirs) == 1 && dirs[0] != call.Hole {
-		dir = dirs[0]
-	} else if pl := e.sc.where(&call.Build{}, b); pl {
+	dir := only(e.sc.turnsOf(b.cmd))
+	if dir == "" {
 		var out call.Build
 		e.sc.where(&out, b)
 		dir = out.Dir

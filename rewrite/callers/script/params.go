@@ -13,7 +13,7 @@ func (sc *scene) parameter(name string, at, depth int) []string {
 	if len(name) != 1 || name < "1" || name > "9" || sc.s.Opaque {
 		return nil
 	}
-	if slices.ContainsFunc(sc.s.Uses, func(u shell.Use) bool { return u.Start == at && u.Nested }) {
+	if slices.ContainsFunc(sc.s.Commands, func(c *shell.Command) bool { return c.Nested() && c.Start <= at && at < c.End }) {
 		return nil // that of another shell
 	}
 	var body *shell.Body
@@ -28,6 +28,11 @@ func (sc *scene) parameter(name string, at, depth int) []string {
 	if body == nil || defined[body.Name] != 1 {
 		return nil
 	}
+	return sc.once(name+" of "+body.Name, func() []string { return sc.passedTo(body, int(name[0]-'1'), depth) })
+}
+
+// passedTo returns what all calls of a function give it as its n-th word.
+func (sc *scene) passedTo(body *shell.Body, n, depth int) []string {
 	var out []string
 	for _, c := range sc.s.Commands {
 		if body.Start <= c.Start && c.Start < body.End && (c.Program == "shift" || c.Program == "set") {
@@ -40,7 +45,6 @@ func (sc *scene) parameter(name string, at, depth int) []string {
 		if c.Path != body.Name {
 			continue
 		}
-		n := int(name[0] - '1')
 		if !c.Function || c.Nested() || c.Parent != nil || n >= len(c.Args) {
 			return nil
 		}

@@ -9,13 +9,30 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
-// dirs returns the folders that a command may run in, relative to the root; call.Hole is
-// one that is known only when it runs.
-func (sc *scene) dirs(c *shell.Command) []string {
+// turnsOf returns the folders that a command may run in, as dirs does, for each turn of a loop
+// and each call of a function that differs by them.
+func (sc *scene) turnsOf(c *shell.Command) [][]string {
+	out := [][]string{sc.dirs(sc.s, c)}
+	for _, s := range sc.turns {
+		for _, o := range s.Commands {
+			if o.Start == c.Start && o.End == c.End && o.Path == c.Path {
+				if dirs := sc.dirs(s, o); !slices.ContainsFunc(out, func(x []string) bool { return slices.Equal(x, dirs) }) {
+					out = append(out, dirs)
+				}
+				break
+			}
+		}
+	}
+	return out
+}
+
+// dirs returns the folders that a command of a script may run in, relative to the root;
+// call.Hole is one that is known only when it runs.
+func (sc *scene) dirs(s *shell.Script, c *shell.Command) []string {
 	paths := []string{c.Dir}
 	if !c.DirKnown {
 		// A function runs where it is called, and a loop where it has gone before.
-		for _, o := range sc.s.Commands {
+		for _, o := range s.Commands {
 			if o.In&(shell.InFunc|shell.InSubst) == 0 && !slices.Contains(paths, o.Dir) {
 				paths = append(paths, o.Dir)
 			}
@@ -42,6 +59,30 @@ func (sc *scene) dirs(c *shell.Command) []string {
 			}
 		}
 	}
+	return out
+}
+
+// only returns the one folder of all turns; "" if there are several, or it is not known.
+func only(turns [][]string) string {
+	if len(turns) != 1 || len(turns[0]) != 1 || turns[0][0] == call.Hole {
+		return ""
+	}
+	return turns[0][0]
+}
+
+// places says which Dockerfiles a build reads, in all its turns.
+func (sc *scene) places(turns [][]string, contexts, files []string, inContext bool) call.Place {
+	out := sc.place(turns[0], contexts, files, inContext)
+	for _, dirs := range turns[1:] {
+		one := sc.place(dirs, contexts, files, inContext)
+		out.Dockerfiles = append(out.Dockerfiles, one.Dockerfiles...)
+		out.Context, out.Dir = "", ""
+		if out.Doubt == "" {
+			out.Doubt = one.Doubt
+		}
+	}
+	slices.Sort(out.Dockerfiles)
+	out.Dockerfiles = slices.Compact(out.Dockerfiles)
 	return out
 }
 

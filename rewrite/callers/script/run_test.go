@@ -115,7 +115,7 @@ func shells(script string) [][]string {
 func run(t *testing.T, bin string, shell []string, script string, env []string) ([]invocation, int) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, d := range []string{"scripts", "app", "docker/prod", "secrets", "home/.ssh", "bin/ci"} {
+	for _, d := range []string{"scripts", "app", "docker/prod", "secrets", "home/.ssh", "bin/ci", ".git/objects", ".git/refs"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func run(t *testing.T, bin string, shell []string, script string, env []string) 
 	file := filepath.Join(dir, "scripts/build.sh")
 	executable(t, file, script)
 	for name, text := range map[string]string{
-		".env": "T='from the file'\n", "bin/ci/.env": "NPM_TOKEN=from-the-file\n",
+		".git/HEAD": "ref: refs/heads/main\n", ".env": "T='from the file'\n", "bin/ci/.env": "NPM_TOKEN=from-the-file\n",
 		"home/.ssh/id_ed25519": "line 1\nline 2\n", "home/.ssh/id_rsa": "line 1\n\nline 3\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

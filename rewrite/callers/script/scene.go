@@ -17,6 +17,12 @@ type scene struct {
 	p *call.Project
 	t *Text
 	s *shell.Script
+
+	known map[string][]string // values of variables and parameters that have been worked out
+	outer *scene              // that of a substitution's text, which stands there at start; nil: it is none
+	start int
+
+	turns []*shell.Script // s in the further turns of a loop, or calls of a function, by the folders they go to
 }
 
 // open reads a text: once for its variables, and again for the folders that they name.
@@ -25,18 +31,41 @@ func open(p *call.Project, t *Text) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	sc := &scene{p, t, s}
-	again, err := shell.ParseIn(t.Code, t.Dialect, func(w shell.Word) (string, bool) {
-		v := sc.values(sc.read(w).chars, 1)
-		if len(v) != 1 || v[0] == "" || strings.Contains(v[0], call.Hole) {
-			return "", false
-		}
-		return v[0], true
-	})
+	sc := &scene{p: p, t: t, s: s, known: map[string][]string{}}
+	var list []string // the folders that one word names, in turn
+	differ := false
+	turn := 0
+	parse := func() (*shell.Script, error) {
+		return shell.ParseIn(t.Code, t.Dialect, func(w shell.Word) (string, bool) {
+			v := sc.values(sc.read(w).chars, 1)
+			if len(v) == 0 || slices.ContainsFunc(v, func(s string) bool { return s == "" || strings.Contains(s, call.Hole) }) {
+				return "", false
+			}
+			if len(v) == 1 {
+				return v[0], true
+			}
+			differ = differ || list != nil && !slices.Equal(list, v)
+			list = v
+			return v[turn], !differ
+		})
+	}
+	again, err := parse()
+	if differ { // which go together is not known
+		list, turn = []string{}, 0
+		again, err = parse()
+		list = nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	sc.s = again
+	for turn = 1; turn < len(list); turn++ {
+		s, err := parse()
+		if err != nil {
+			return nil, err
+		}
+		sc.turns = append(sc.turns, s)
+	}
+	sc.s, sc.known = again, map[string][]string{}
 	return sc, nil
 }
 
@@ -55,7 +84,7 @@ func (sc *scene) values(chars []char, depth int) []string {
 		switch {
 		case c.hole != nil && c.hole.Known:
 			more[0] = c.hole.Value
-		case c.hole != nil:
+		case c.hole != nil, c.exp != nil && sc.holeIn(c.at, c.end) != nil:
 			more[0] = call.Hole
 		case c.exp != nil:
 			more = sc.expansion(c.exp, c.at, depth)
@@ -85,9 +114,12 @@ func (sc *scene) expansion(e *shell.Piece, at, depth int) []string {
 	if depth > 8 {
 		return nil
 	}
+	if sc.outer != nil && e.Name != "" {
+		return sc.outer.expansion(e, sc.start, depth)
+	}
 	switch {
 	case e.Name == "":
-		return sc.substitution(e.Text, depth)
+		return sc.substitution(e.Text, at, depth)
 	case e.Name == "0" || e.Name == "BASH_SOURCE":
 		switch {
 		case sc.t.Self == "" || e.Index != "" && e.Index != "0":
@@ -108,9 +140,21 @@ func (sc *scene) expansion(e *shell.Piece, at, depth int) []string {
 		if v := sc.parameter(e.Name, at, depth); v != nil {
 			return v
 		}
-		return sc.variable(e.Name, depth)
+		return sc.once(e.Name, func() []string { return sc.variable(e.Name, depth) })
 	}
 	return nil
+}
+
+// once works values out that others are made of; those that are made of themselves are not
+// known.
+func (sc *scene) once(key string, work func() []string) []string {
+	v, ok := sc.known[key]
+	if !ok {
+		sc.known[key] = nil
+		v = work()
+		sc.known[key] = v
+	}
+	return v
 }
 
 // variable returns the values of a variable that is certain: assigned once, to something
@@ -156,7 +200,7 @@ func (sc *scene) variable(name string, depth int) []string {
 }
 
 // substitution returns what the usual commands print that find a folder.
-func (sc *scene) substitution(text string, depth int) []string {
+func (sc *scene) substitution(text string, at, depth int) []string {
 	body, ok := substituted(text)
 	if !ok {
 		return nil
@@ -171,7 +215,7 @@ func (sc *scene) substitution(text string, depth int) []string {
 			list = append(list, c)
 		}
 	}
-	inner := &scene{sc.p, &Text{Code: body, Dialect: sc.t.Dialect, Defaults: sc.t.Defaults, Self: sc.t.Self}, sc.s}
+	inner := &scene{p: sc.p, t: &Text{Code: body, Dialect: sc.t.Dialect}, s: sc.s, outer: sc, start: at}
 	operand := func(c *shell.Command) []string {
 		var words []shell.Word
 		for _, w := range c.Args {
