@@ -157,7 +157,11 @@ func together(p *rewrite.Pass, s *flow.Secret) (all []elsewhere, reason string) 
 			if b.Fixed != "" || b.Prose || callers.Builds(b, x.p.File.Path) != callers.Yes {
 				continue
 			}
-			for _, name := range b.Dockerfiles {
+			built := slices.Clone(b.Dockerfiles)
+			for _, w := range b.With {
+				built = append(built, w.Dockerfiles...)
+			}
+			for _, name := range built {
 				if slices.Contains(seen, name) || !declares(p, name, names(s)) {
 					continue
 				}

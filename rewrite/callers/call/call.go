@@ -41,6 +41,10 @@ type Build struct {
 	Args    []Arg
 	Secrets []Secret
 
+	// With are builds of the same file whose arguments are the same text, an array say: they
+	// change together.
+	With []*Build
+
 	// Prose is a command that a person reads and types (README): it is changed where that
 	// is certain, and else told.
 	Prose bool

@@ -5,6 +5,8 @@
 package script
 
 import (
+	"slices"
+
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
@@ -77,7 +79,23 @@ func Read(p *call.Project, t *Text) ([]*call.Build, error) {
 			out = append(out, b)
 		}
 	}
+	for _, b := range out {
+		for _, o := range out {
+			if o != b && share(b.Handle.(*build), o.Handle.(*build)) {
+				b.With = append(b.With, o)
+			}
+		}
+	}
 	return out, nil
+}
+
+// share reports whether build arguments of one command come from an array or a string that
+// another one is given too.
+func share(b, o *build) bool {
+	return slices.ContainsFunc(b.args, func(a arg) bool {
+		from := b.words[a.first].from
+		return from != nil && slices.ContainsFunc(o.words, func(w word) bool { return w.from != nil && w.from.Name == from.Name })
+	})
 }
 
 // Error is why a text cannot be changed.
