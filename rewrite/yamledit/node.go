@@ -468,44 +468,6 @@ func (b *builder) plainEnd(i int, value string) int {
 	return i
 }
 
-func (b *builder) blockScalarEnd(n *Node) int {
-	if n.Start >= len(b.Src) || b.Src[n.Start] != '|' && b.Src[n.Start] != '>' {
-		return -1
-	}
-	line := b.lineOf(n.Start)
-	header, _, _ := bytes.Cut(b.Src[n.Start+1:b.after(line)], []byte("#"))
-	keep := bytes.IndexByte(header, '+') >= 0
-	if bytes.ContainsAny(header, "123456789") {
-		return -1
-	}
-	if n.Value == "" && !keep {
-		return n.Start + len(bytes.TrimRight(b.Src[n.Start:b.after(line)], " \t\r\n"))
-	}
-	content, last := -1, line
-	for i := line + 1; i < b.end; i++ {
-		if b.blank(i) {
-			if keep {
-				last = i
-			}
-			continue
-		}
-		if content < 0 {
-			content = b.indent(i)
-			if n.parent != nil && content <= b.column(n.parent) {
-				break
-			}
-		}
-		if b.indent(i) < content {
-			break
-		}
-		last = i
-	}
-	if last == line {
-		return -1
-	}
-	return b.lines[last] + len(b.text(last))
-}
-
 // quotedBy says whether n is a scalar in quotes of the kind c.
 func quotedBy(n *Node, c byte) bool {
 	switch c {

@@ -53,8 +53,8 @@ func (d *Doc) within(n *Node, text string) (edits []edit.Edit, ok bool) {
 	return edits, len(edits) > 0
 }
 
-// letters returns where each byte of a value stands in the source, from and to: the offsets of its first byte and after its last. Both are
-// -1 for white space that a line break in the source stands for.
+// letters returns where each byte of a value stands in the source, from and to: the offsets of its first byte and after its last. Of white
+// space that a line break in the source stands for, only the start of the first byte and the end of the last one are known, the others -1.
 func (d *Doc) letters(n *Node) (from, to []int, ok bool) {
 	if n.Kind != Scalar || n.End < 0 || n.Tag != "" {
 		return nil, nil, false
@@ -71,7 +71,7 @@ func (d *Doc) letters(n *Node) (from, to []int, ok bool) {
 	case single || double:
 		i, shut = i+1, shut-1
 	case n.style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		i = d.after(d.lineOf(n.Start))
+		return d.blockLetters(n)
 	}
 	for j := 0; j < len(value); {
 		switch {
@@ -87,6 +87,9 @@ func (d *Doc) letters(n *Node) (from, to []int, ok bool) {
 				}
 			} else {
 				put(-1, -1, run)
+				if run > 0 {
+					from[len(from)-run], to[len(to)-1] = i, k
+				}
 			}
 			i, j = k, j+run
 		case i >= shut:
