@@ -3,6 +3,7 @@ package yamledit
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/unbake-dev/unbake/rewrite/edit"
@@ -10,7 +11,7 @@ import (
 
 // Draft is a Doc that operations are made on, one after the other. An operation that returns an error has changed nothing.
 //
-// Most operations take the path of a mapping or list, as mapping keys from the root. They refuse, with an error that wraps [ErrUncertain]
+// Most operations take the path of a mapping or list, as mapping keys and indices of items from the root. They refuse, with an error that wraps [ErrUncertain]
 // and a position, whatever they cannot do by a local edit: a path through an alias or a merge key, a place under an anchor that an alias
 // uses, a custom tag (!reset), flow style with comments in the way, a mapping that starts on the line of its list's dash. SetText and
 // RenameKey take a node that [Draft.Scalar] found, and change what an anchor stands for wherever it is used. After that an operation
@@ -158,6 +159,12 @@ func at(root any, path []string) (v any, set func(any)) {
 		case map[any]any:
 			k := keyOf(m, name)
 			v, set = m[k], func(x any) { m[k] = x }
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i < 0 || i >= len(m) {
+				return nil, func(any) {}
+			}
+			v, set = m[i], func(x any) { m[i] = x }
 		default:
 			return nil, func(any) {}
 		}
@@ -197,6 +204,14 @@ func (t *Draft) place(path []string) (*Node, error) {
 		}
 		if i == len(path) {
 			return n, nil
+		}
+		if n.Kind == List {
+			item, err := strconv.Atoi(path[i])
+			if err != nil || item < 0 || item >= len(n.Items) {
+				return nil, d.Uncertain(where.pos, "%s is not there", name(path[:i+1]))
+			}
+			n, where = n.Items[item], n.Items[item]
+			continue
 		}
 		k, v := n.own(path[i])
 		if n.Kind != Map || k == nil {

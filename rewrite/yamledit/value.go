@@ -7,7 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Value is what an operation adds: a [Text], a [Bool], an [Octal], a [Seq] or [Fields].
+// Value is what an operation adds: a [Text], [Lines], a [Bool], an [Octal], a [Seq] or [Fields].
 type Value interface {
 	// plain returns the value as decoding gives it.
 	plain() any
@@ -17,6 +17,9 @@ type Value interface {
 
 // Text is a string; it is quoted where YAML would read something else.
 type Text string
+
+// Lines is a string that is written as a block of lines (|) where it stands in block style.
+type Lines string
 
 // Bool is true or false.
 type Bool bool
@@ -37,6 +40,7 @@ type Field struct {
 }
 
 func (t Text) plain() any  { return string(t) }
+func (t Lines) plain() any { return string(t) }
 func (b Bool) plain() any  { return bool(b) }
 func (o Octal) plain() any { return int(o) }
 func (l Seq) plain() any {
@@ -55,6 +59,7 @@ func (m Fields) plain() any {
 }
 
 func (t Text) inline(q bool) string { return key(string(t), q) }
+func (t Lines) inline(bool) string  { return quote(string(t)) }
 func (b Bool) inline(bool) string   { return strconv.FormatBool(bool(b)) }
 func (o Octal) inline(q bool) string {
 	if q { // JSON has no such numbers
@@ -160,8 +165,36 @@ func (l layout) lines(col int, name string, v Value) []string {
 		}
 	case Text:
 		return []string{head + " " + styled(string(v), false, false)}
+	case Lines:
+		if out, ok := v.block(head+" ", col+l.step); ok {
+			return out
+		}
 	}
 	return []string{head + " " + v.inline(false)}
+}
+
+// block writes the lines behind a head, indented by col spaces; ok is false where only quotes can hold them.
+func (t Lines) block(head string, col int) (out []string, ok bool) {
+	text, mark := string(t), "|"
+	if strings.HasSuffix(text, "\n") {
+		text = text[:len(text)-1]
+	} else {
+		mark = "|-"
+	}
+	if text == "" || strings.HasSuffix(text, "\n") || strings.ContainsAny(text[:1], " \t\n") {
+		return nil, false
+	}
+	out = []string{head + mark}
+	for line := range strings.SplitSeq(text, "\n") {
+		switch {
+		case !printable(strings.ReplaceAll(line, "\t", "")):
+			return nil, false
+		case line != "":
+			line = strings.Repeat(" ", col) + line
+		}
+		out = append(out, line)
+	}
+	return out, true
 }
 
 // item renders "- v" in block style, the dash at an indentation of col spaces and gap after it.
@@ -179,6 +212,10 @@ func (l layout) item(col int, gap string, v Value) []string {
 		}
 	case Text:
 		return []string{head + styled(string(v), false, false)}
+	case Lines:
+		if out, ok := v.block(head, col+1+len(gap)); ok {
+			return out
+		}
 	}
 	return []string{head + v.inline(false)}
 }

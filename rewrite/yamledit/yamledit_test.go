@@ -25,6 +25,8 @@ func run(t testing.TB, src string, ops ...string) (string, error) {
 		switch f[0] {
 		case "key":
 			err = draft.AddKey(f[2], Text(f[3]), path...)
+		case "lines":
+			err = draft.AddKey(f[2], Lines(strings.ReplaceAll(f[3], "|", "\n")), path...)
 		case "list":
 			l := Seq{}
 			for _, s := range f[3:] {
@@ -117,6 +119,11 @@ func TestOperations(t *testing.T) {
 		{"many", "s:\n  w:\n    build: .\n    args:\n      - A\n      - T", "wrap s.w.build context; list s.w.build secrets T; drop s.w.args 1; map . secrets T environment T", "s:\n  w:\n    build:\n      context: .\n      secrets:\n        - T\n    args:\n      - A\n\nsecrets:\n  T:\n    environment: T"},
 		{"an anchor nobody uses", "a: &x\n  b: &y\n    c: 1\n", "key a.b k v", "a: &x\n  b: &y\n    c: 1\n    k: v\n"},
 		{"beside a merge", "x: &x\n  c: 1\na:\n  <<: *x\n  b: 1\n", "key a k v", "x: &x\n  c: 1\na:\n  <<: *x\n  b: 1\n  k: v\n"},
+		{"a key of an item", "a:\n  - b: 1\n  - b: 2\n    c:\n      d: 3\n", "key a.1.c x w; key a.0 x w", "a:\n  - b: 1\n    x: w\n  - b: 2\n    c:\n      d: 3\n      x: w\n"},
+		{"an item's key goes", "a:\n  - b: 1\n    c: 1\n", "del a.0 c", "a:\n  - b: 1\n"},
+		{"lines", "a:\n    b: 1\n", "lines a x v|w|", "a:\n    b: 1\n    x: |\n        v\n        w\n"},
+		{"lines, CRLF", "a:\r\n  - b: 1\r\n", "lines a.0 x v||w", "a:\r\n  - b: 1\r\n    x: |-\r\n      v\r\n\r\n      w\r\n"},
+		{"lines in braces", "a: {b: 1}\n", "lines a x v|w|", "a: {b: 1, x: \"v\\nw\\n\"}\n"},
 		{"number keys", "a:\n  1: x\n  2: y\n", "del a 1", "a:\n  2: y\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

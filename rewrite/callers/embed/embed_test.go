@@ -128,7 +128,7 @@ func TestRefused(t *testing.T) {
 // TestOffset: a byte of Code that is not filled in is that byte of the file.
 func TestOffset(t *testing.T) {
 	for _, src := range []string{
-		"a: |\r\n    docker \\\r\n      ${{ x }} T\r\n\r\n  \tx\r\n", "a: >\n  docker\n  build\n\n    T ü\n  .\n", "a: 'it''s T'\n", "a: \"\\\"x\\\"\\u00e9 T y\"\n", "a: x ${{ a }}\n   T\n", "- |2\n    T x\n   y\n", "a: é T\n",
+		"a: |\r\n    docker \\\r\n      ${{ x }} T\r\n\r\n    \tx\r\n", "a: >\n  docker\n  build\n\n    T ü\n  .\n", "a: 'it''s T'\n", "a: \"\\\"x\\\"\\u00e9 T y\"\n", "a: x ${{ a }}\n   T\n", "- |2\n    T x\n   y\n", "a: é T\n",
 	} {
 		x := open(t, src, "T", github)
 		for i := range len(x.Code) {
