@@ -150,11 +150,7 @@ func (r *reading) recipe(from int, define string) {
 	var p piece
 	for {
 		l := r.lines[r.n]
-		if from > l[0] || r.n == 0 {
-			p.span(r.src, min(from, l[1]), l[1])
-		} else {
-			p.span(r.src, l[0], l[1])
-		}
+		p.span(r.src, min(from, l[1]), l[1])
 		r.n++
 		if !r.continues(l) || r.n >= len(r.lines) {
 			break

@@ -28,7 +28,6 @@ type text struct {
 	quote func(string) (string, error)
 
 	parts int
-	check func(*text, shell.TextEdit) (shell.TextEdit, error) // of the format: what an edit may be; may be nil
 }
 
 type frame struct {
@@ -36,6 +35,8 @@ type frame struct {
 	start, end int // of the reference in the file that it is put in place of
 	name       string
 	rule       any // what the format knows of it
+
+	several bool // it holds other frames only, that stand apart in the file
 }
 
 func newText() *text {
@@ -67,7 +68,7 @@ func (t *text) hole(h script.Hole, start, end, in int) {
 
 // enter opens a frame for a value that is put in place of a reference.
 func (t *text) enter(name string, start, end, in int, rule any) int {
-	t.frames = append(t.frames, frame{in, start, end, name, rule})
+	t.frames = append(t.frames, frame{parent: in, start: start, end: end, name: name, rule: rule})
 	return len(t.frames) - 1
 }
 
@@ -122,13 +123,16 @@ func (t *text) place(e shell.TextEdit) (edit.Edit, int, error) {
 	}
 	if e.Start == e.End {
 		at, in := t.between(e.Start)
+		if t.frames[in].several {
+			return edit.Edit{}, 0, errParts
+		}
 		return edit.Edit{Start: at, End: at, New: written}, in, nil
 	}
 	// A value that is named whole goes with its reference.
 	in := t.common(t.frame[e.Start], t.frame[e.End-1])
 	start, ok := t.edge(e.Start, in, false)
 	end, ok2 := t.edge(e.End-1, in, true)
-	if !ok || !ok2 || end < start {
+	if !ok || !ok2 || end < start || t.frames[in].several {
 		return edit.Edit{}, 0, errParts
 	}
 	return edit.Edit{Start: start, End: end, New: written}, in, nil
@@ -150,7 +154,9 @@ func (t *text) between(code int) (at, in int) {
 			in = t.frames[in].parent
 		}
 	} else {
-		in = t.common(in, t.frame[code-1])
+		if in = t.common(in, t.frame[code-1]); t.frames[in].several {
+			return t.start[code], t.frame[code]
+		}
 	}
 	if at, ok := t.edge(code, in, false); ok {
 		return at, in
@@ -311,11 +317,6 @@ func change(s *call.Source, changes []call.Change) (out []changed, needs []strin
 		}
 		for _, e := range result.Edits {
 			at, _ := t.outer(e.Start)
-			if t.check != nil {
-				if e, err = t.check(t, e); err != nil {
-					return nil, nil, s.Errorf(at, "%s", err)
-				}
-			}
 			placed, in, err := t.place(e)
 			if err != nil {
 				return nil, nil, s.Errorf(at, "%s", err)
