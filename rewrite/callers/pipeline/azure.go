@@ -50,9 +50,6 @@ func (s azureScope) walk(n *yamledit.Node, seen map[*yamledit.Node]bool, out *[]
 		if pool := value(n, "pool"); pool != nil {
 			s.windows = strings.Contains(strings.ToLower(text(n, "pool")+text(pool, "vmImage")+text(pool, "name")), "win")
 		}
-		if text(n, "vmImage") != "" && value(n, "pool") == nil && n.Key() != nil && n.Key().Value == "pool" {
-			return
-		}
 		s.declare(value(n, "variables"))
 		checkouts := 0
 		for _, step := range items(value(n, "steps")) {
@@ -63,7 +60,10 @@ func (s azureScope) walk(n *yamledit.Node, seen map[*yamledit.Node]bool, out *[]
 		s.parted = s.parted || checkouts > 1
 		s.step(n, out)
 	}
-	for _, item := range n.Items {
+	for i, item := range n.Items {
+		if n.Kind == yamledit.Map && n.Keys[i].Value == "inputs" {
+			continue // of a task: its script is the step's
+		}
 		s.walk(item, seen, out)
 	}
 }
@@ -175,14 +175,13 @@ func (s azureScope) step(n *yamledit.Node, out *[]place) {
 	vars := variables{}
 	vars.add(value(n, "env"))
 	vars.apply(r, "$")
-	exported := r.text.Exported
-	r.text.Exported = func(name string) bool {
+	r.upper = func(name string) bool {
 		for declared := range s.vars {
 			if strings.ToUpper(strings.ReplaceAll(declared, ".", "_")) == name {
 				return true
 			}
 		}
-		return exported(name)
+		return false
 	}
 	r.add(s.doc, code)
 	*out = append(*out, r)
@@ -198,11 +197,9 @@ func (s azureScope) docker(n, inputs *yamledit.Node, out *[]place) {
 	file := s.inRoot(text(inputs, "Dockerfile") + text(inputs, "dockerFile"))
 	context := s.inRoot(text(inputs, "buildContext"))
 	switch {
-	case file == "" || strings.HasPrefix(file, "**"):
-		file = "**/" + path.Base("/"+file)
-		if strings.HasSuffix(file, "//") || strings.HasSuffix(file, "/") {
-			file = "**/Dockerfile"
-		}
+	case file == "":
+		file = "**/Dockerfile"
+	case strings.HasPrefix(file, "**"):
 	case context == "" || context == "**":
 		context = path.Dir(file)
 	}

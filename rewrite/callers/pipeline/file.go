@@ -92,7 +92,9 @@ func (s service) read(src *call.Source) ([]*call.Build, error) {
 		return nil, err
 	}
 	var out []*call.Build
-	for _, p := range s.find(f) {
+	places := s.find(f)
+	agree(places)
+	for _, p := range places {
 		for _, b := range p.builds(src.Project) {
 			i := slices.IndexFunc(out, func(x *call.Build) bool { return x.Start == b.Start && x.End == b.End })
 			if i < 0 {
@@ -108,6 +110,33 @@ func (s service) read(src *call.Source) ([]*call.Build, error) {
 	}
 	slices.SortStableFunc(out, func(a, b *call.Build) int { return a.Start - b.Start })
 	return out, nil
+}
+
+// agree makes what is certain of a value's variables certain in all jobs that run it.
+func agree(places []place) {
+	users := map[*yamledit.Node][]*run{}
+	for _, p := range places {
+		if r, ok := p.(*run); ok {
+			for _, it := range r.items {
+				users[it.text.Node()] = append(users[it.text.Node()], r)
+			}
+		}
+	}
+	for _, p := range places {
+		r, ok := p.(*run)
+		if !ok {
+			continue
+		}
+		var all []func(string) bool
+		for _, it := range r.items {
+			for _, other := range users[it.text.Node()] {
+				all = append(all, other.exported)
+			}
+		}
+		r.text.Exported = func(name string) bool {
+			return !slices.ContainsFunc(all, func(has func(string) bool) bool { return !has(name) })
+		}
+	}
 }
 
 // share adds what another job that runs the same lines builds.

@@ -239,8 +239,8 @@ func (g *gitLabFile) lines(j gitLabJob, depth int) []gitLabJob {
 	return []gitLabJob{{j.doc, n}}
 }
 
-// given are variables that GitLab sets in every job.
-var given = []string{"CI_JOB_TOKEN", "CI_REGISTRY_PASSWORD", "CI_REGISTRY_USER", "CI_DEPENDENCY_PROXY_PASSWORD", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_ID", "CI_COMMIT_SHA"}
+// gitLabGiven are variables that GitLab sets in every job.
+var gitLabGiven = []string{"CI_JOB_TOKEN", "CI_REGISTRY_PASSWORD", "CI_REGISTRY_USER", "CI_DEPENDENCY_PROXY_PASSWORD", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_ID", "CI_COMMIT_SHA"}
 
 // around tells a run of the variables and images of its job.
 func (g *gitLabFile) around(chain []gitLabJob, r *run) {
@@ -257,7 +257,7 @@ func (g *gitLabFile) around(chain []gitLabJob, r *run) {
 			vars.forget(m)
 		}
 	}
-	for _, name := range given {
+	for _, name := range gitLabGiven {
 		if _, ok := vars[name]; !ok {
 			vars[name] = &yamledit.Node{Kind: yamledit.List}
 		}

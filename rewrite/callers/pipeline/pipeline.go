@@ -26,7 +26,9 @@ func Readers() []call.Reader {
 		{"a GitLab pipeline", isGitLab, gitLab},
 		{"a CircleCI configuration", func(p string) bool { return isYAML(p) && path.Base(path.Dir(p)) == ".circleci" }, circle},
 		{"an Azure pipeline", isAzure, azure},
-		{"a Bitbucket pipeline", func(p string) bool { return base(p) == "bitbucket-pipelines.yml" || base(p) == "bitbucket-pipelines.yaml" }, bitbucket},
+		{"a Bitbucket pipeline", func(p string) bool {
+			return base(p) == "bitbucket-pipelines.yml" || base(p) == "bitbucket-pipelines.yaml"
+		}, bitbucket},
 		{"a Drone pipeline", func(p string) bool { return isYAML(p) && strings.HasPrefix(base(p), ".drone.") }, drone},
 		{"a Woodpecker pipeline", func(p string) bool {
 			return isYAML(p) && (strings.HasPrefix(base(p), ".woodpecker.") || within(p, ".woodpecker"))

@@ -72,16 +72,11 @@ type variables map[string]*yamledit.Node
 func (v variables) add(n *yamledit.Node) {
 	for _, e := range n.Entries() {
 		value := e.Value.Deref()
-		if inner := text(value, "value"); inner != "" {
-			value, _ = mustGet(value, "value")
+		if e, ok := value.Get("value"); ok && e.Value != nil {
+			value = e.Value.Deref()
 		}
 		v[e.Key.Value] = value
 	}
-}
-
-func mustGet(n *yamledit.Node, key string) (*yamledit.Node, bool) {
-	e, ok := n.Get(key)
-	return e.Value.Deref(), ok
 }
 
 // apply tells a run of the variables that it has for certain, and of the values that do not
@@ -94,11 +89,7 @@ func (v variables) apply(r *run, marks ...string) {
 		}
 		r.text.Defaults[name] = value.Value
 	}
-	exported := r.text.Exported
-	r.text.Exported = func(name string) bool {
-		value, ok := v[name]
-		return ok && value != nil && value.Kind != yamledit.Null || exported != nil && exported(name)
-	}
+	r.given = v
 	if value := v["DOCKER_BUILDKIT"]; value != nil {
 		r.builder.buildKit = value.Value
 	}

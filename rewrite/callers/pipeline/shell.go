@@ -17,7 +17,7 @@ import (
 // item is one value with shell text.
 type item struct {
 	text  *embed.Text
-	start int // of its text in the whole
+	start int  // of its text in the whole
 	other bool // it stands in another file
 }
 
@@ -29,9 +29,12 @@ type run struct {
 	items  []item
 	text   script.Text
 
+	given   variables              // that it has for certain, by other means than its own lines
+	upper   func(name string) bool // reports more of them; may be nil
 	builder builder
 	fixed   string
 	set     func(*tx, []script.Assignment) error // sets variables for it; nil: it has no place for them
+	also    func(*tx) error                      // what else changes with it
 	broken  bool                                 // a part of it is not understood
 }
 
@@ -71,6 +74,12 @@ func (r *run) add(doc *document, nodes ...*yamledit.Node) {
 	}
 }
 
+// exported reports whether a variable is in the environment for certain.
+func (r *run) exported(name string) bool {
+	v, ok := r.given[name]
+	return ok && v != nil && v.Kind != yamledit.Null || r.upper != nil && r.upper(name)
+}
+
 // at returns the item in which a byte of the text stands; a place between two is the end of
 // the first.
 func (r *run) at(offset int) (it item, ok bool) {
@@ -105,26 +114,14 @@ func (r *run) end(at int) int {
 	return r.offset(at-1) + 1
 }
 
-var (
-	powerShell = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("(?i)\\$env:|`\r?\n|%[A-Za-z_][A-Za-z0-9_]*%") })
-	moves      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(cd|pushd|popd|chdir)\b`) })
-)
-
-// root tells the run that these variables are the folder of the checkout. As names of files
-// are looked for from where a command runs, that is known as long as it moves nowhere.
-func (r *run) root(names ...string) {
-	if moves().MatchString(r.text.Code) || !slices.Equal(r.text.Dirs, []string{"."}) {
-		return
-	}
-	for _, name := range names {
-		if _, ok := r.text.Defaults[name]; !ok {
-			r.text.Defaults[name] = "."
-		}
-	}
-}
+// foreign is what no shell of the Bourne family has: PowerShell's variables and line ends,
+// and those of cmd.
+var foreign = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("(?i)\\$env:|`\\r?\\n|%[A-Za-z_][A-Za-z0-9_]*%")
+})
 
 func (r *run) builds(p *call.Project) []*call.Build {
-	if r.broken || len(r.items) == 0 || powerShell().MatchString(r.text.Code) {
+	if r.broken || len(r.items) == 0 || foreign().MatchString(r.text.Code) {
 		return nil
 	}
 	r.text.CanSet = r.set != nil
@@ -199,7 +196,12 @@ func (r *run) change(t *tx, changes []call.Change) error {
 		if r.set == nil {
 			return t.Errorf(max(r.offset(changes[0].Build.Start), 0), "there is no place to set %s for it", res.Set[0].Name)
 		}
-		return r.set(t, res.Set)
+		if err := r.set(t, res.Set); err != nil {
+			return err
+		}
+	}
+	if r.also != nil && slices.ContainsFunc(changes, func(c call.Change) bool { return c.Secret != nil }) {
+		return r.also(t)
 	}
 	return nil
 }
