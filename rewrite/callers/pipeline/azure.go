@@ -13,8 +13,9 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/yamledit"
 )
 
+// isAzure: templates have any name.
 func isAzure(p string) bool {
-	return isYAML(p) && (strings.Contains(base(p), "azure-pipeline") || within(p, ".azure", "azure", ".azure-pipelines", "azure-pipelines", ".azuredevops", "azuredevops", ".pipelines", "pipelines", "devops", ".devops", ".vsts-ci"))
+	return isYAML(p) && !tasks(p) && (strings.Contains(base(p), "azure-pipeline") || within(p, ".azure", "azure", ".azure-pipelines", "azure-pipelines", ".azuredevops", "azuredevops", ".pipelines", "pipelines", "devops", ".devops", ".vsts-ci", "templates"))
 }
 
 var azureMacro = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_.]*)\)`) })
@@ -166,6 +167,10 @@ func (s azureScope) step(n *yamledit.Node, out *[]place) {
 	r := newRun(s.file, s.doc, embed.Syntax{Holes: s.holes})
 	r.text.Dialect = dialect
 	r.set = func(t *tx, set []script.Assignment) error { return t.setIn(s.doc, n, "env", set) }
+	r.local = func(t *tx, id string) error {
+		t.need("add " + id + " to the secret variables of the pipeline")
+		return t.setIn(s.doc, n, "env", []script.Assignment{{Name: id, Value: "$(" + id + ")"}})
+	}
 	switch where = s.inRoot(where); {
 	case s.parted, strings.Contains(where, "$"), path.IsAbs(where):
 		r.text.Dirs = nil

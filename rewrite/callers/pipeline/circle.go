@@ -58,6 +58,9 @@ type circleFile struct {
 
 // steps returns the run steps of a job or a command, those under a condition too.
 func (c *circleFile) steps(job, list *yamledit.Node) []place {
+	if where := text(job, "executor") + text(job, "executor", "name") + text(job, "machine", "image"); strings.HasPrefix(where, "win") {
+		return nil
+	}
 	var out []place
 	b := c.builder(job, list)
 	each(list, func(step *yamledit.Node) {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -94,6 +95,9 @@ func (c *cloudFile) step(n *yamledit.Node) []place {
 	if image, tag := reference(name); strings.HasSuffix(image, "cloud-builders/docker") && (tag == "" || tag == "latest") {
 		b.version, b.why = "20.10", "image: "+name
 	}
+	if classic(env, name) {
+		b.buildKit = "1" // a change turns it on
+	}
 	start := func(s embed.Syntax, code *yamledit.Node, dialect shell.Dialect, flags shell.Flags) []place {
 		r := newRun(c.file, c.doc, s)
 		r.text.Dialect, r.text.Flags = dialect, flags
@@ -111,7 +115,13 @@ func (c *cloudFile) step(n *yamledit.Node) []place {
 			}
 			return nil
 		}
-		r.also = func(t *tx) error { return c.buildKit(t, n, env, name) }
+		r.local = func(t *tx, id string) error {
+			if env.has(id) {
+				return nil
+			}
+			return t.Errorf(c.doc.base+n.Start, "nothing gives this step %s: add it to availableSecrets and to secretEnv of the step, and pass --secret id=%s,env=%s", id, id, id)
+		}
+		r.also = func(t *tx) error { return c.turnOn(t, n, env, name) }
 		r.add(c.doc, code)
 		return []place{r}
 	}
@@ -211,17 +221,24 @@ func (c *cloudFile) setEnv(t *tx, n *yamledit.Node, name, v string) error {
 	return t.moved(c.doc, err)
 }
 
-// buildKit turns BuildKit on for a step whose docker has it, and not as what it builds with.
-func (c *cloudFile) buildKit(t *tx, n *yamledit.Node, env cloudEnv, image string) error {
+// classic reports whether a step's docker builds without BuildKit unless it is asked for it.
+func classic(env cloudEnv, image string) bool {
 	name, tag := reference(image)
 	if path.Base(name) != "docker" || env.has("DOCKER_BUILDKIT") {
-		return nil
+		return false
 	}
-	m := numbered().FindStringSubmatch(tag)
-	if m == nil && !strings.HasSuffix(name, "cloud-builders/docker") || m != nil && !before(m[1], 23, 0) {
+	if m := numbered().FindStringSubmatch(tag); m != nil {
+		return before(m[1], 23, 0)
+	}
+	return strings.HasSuffix(name, "cloud-builders/docker")
+}
+
+// turnOn turns BuildKit on for a step that passes a secret from now on.
+func (c *cloudFile) turnOn(t *tx, n *yamledit.Node, env cloudEnv, image string) error {
+	if !classic(env, image) {
 		return nil
 	}
 	line, _ := t.Position(c.doc.base + n.Start)
-	t.need(lineOf(c.Path, line) + ": this step builds with BuildKit from now on (DOCKER_BUILDKIT=1)")
+	t.need(fmt.Sprintf("%s:%d: this step builds with BuildKit from now on (DOCKER_BUILDKIT=1)", c.Path, line))
 	return c.setEnv(t, n, "DOCKER_BUILDKIT", "1")
 }

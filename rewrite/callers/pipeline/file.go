@@ -3,8 +3,11 @@ package pipeline
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/edit"
@@ -202,19 +205,44 @@ func (t *tx) need(s string) {
 	}
 }
 
-// text takes down the edits of a value. Jobs that share it must want the same.
+// text takes down the edits of a value. Jobs that share it must want the same, but that one
+// sets a variable on the command that is in the environment of another already: set there
+// too, it is what it was.
 func (t *tx) text(doc *document, it item, edits []shell.TextEdit) error {
-	for _, x := range t.texts {
+	for i, x := range t.texts {
 		if x.item.text.Node() != it.text.Node() {
 			continue
 		}
-		if !slices.Equal(x.edits, edits) {
+		was, is := sets(x.edits), sets(edits)
+		switch {
+		case slices.Equal(x.edits, edits):
+		case len(was) > len(is) && subset(is, was):
+		case len(is) > len(was) && subset(was, is):
+			t.texts[i].edits = edits
+		default:
 			return t.Errorf(doc.base+it.text.Node().Start, "several jobs run it, and it would have to change in different ways")
 		}
 		return nil
 	}
 	t.texts = append(t.texts, textChange{it, doc, edits})
 	return nil
+}
+
+var assignment = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`) })
+
+// sets returns the variables that edits set on commands, with where.
+func sets(edits []shell.TextEdit) []string {
+	var out []string
+	for _, e := range edits {
+		if m := assignment().FindStringSubmatch(e.New); m != nil && e.Start == e.End {
+			out = append(out, fmt.Sprint(e.Start, m[1]))
+		}
+	}
+	return out
+}
+
+func subset(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(b, x) })
 }
 
 // edits returns the edits for changes of builds that read returned.

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -14,7 +15,25 @@ import (
 
 func isGitLab(p string) bool {
 	b := base(p)
-	return isYAML(p) && (strings.Contains(b, "gitlab-ci") || within(p, ".gitlab", ".gitlab-ci", "gitlab-ci", ".ci", "ci"))
+	return isYAML(p) && !tasks(p) && (strings.Contains(b, "gitlab-ci") || within(p, ".gitlab", ".gitlab-ci", "gitlab-ci", ".ci", "ci"))
+}
+
+// tasks reports files that are no pipeline wherever they stand.
+func tasks(p string) bool {
+	b := base(p)
+	return strings.Contains(b, "taskfile") || strings.Contains(b, "skaffold") || strings.Contains(b, "docker-bake")
+}
+
+// either reads a file whose folder does not tell which of two services it is for.
+func either(f *file) []place {
+	for _, d := range f.docs {
+		for _, key := range []string{"steps", "jobs", "stages"} {
+			if list := items(value(d.Root, key)); len(list) > 0 && list[0].Kind == yamledit.Map {
+				return azure(f)
+			}
+		}
+	}
+	return gitLab(f)
 }
 
 // gitLabRoot is where GitLab looks for the pipeline of a project.
@@ -121,27 +140,32 @@ func (g *gitLabFile) include(d *document, read map[string]bool) {
 	}
 }
 
-// places returns a run for each shell of each job. A job that others extend is seen in
-// those.
+// places returns a run for each shell of each job. A hidden job runs in those that take
+// its lines over; it is looked at for itself where there are none.
 func (g *gitLabFile) places() []place {
-	extended := map[string]bool{}
-	var names []string
-	for name, j := range g.jobs {
-		names = append(names, name)
-		for _, p := range items(value(j.node, "extends")) {
-			extended[p.Value] = true
+	names := slices.Sorted(maps.Keys(g.jobs))
+	hidden := func(name string) bool { return strings.HasPrefix(name, ".") }
+	slices.SortStableFunc(names, func(a, b string) int {
+		switch {
+		case hidden(a) == hidden(b):
+			return 0
+		case hidden(a):
+			return 1
 		}
-	}
-	slices.Sort(names)
+		return -1
+	})
+	used := map[*yamledit.Node]bool{}
 	var out []place
 	for _, name := range names {
-		if strings.HasPrefix(name, ".") && extended[name] {
-			continue
-		}
 		chain := g.chain(name, nil)
 		for _, keys := range [][]string{{"before_script", "script"}, {"after_script"}} {
-			if r := g.run(chain, keys); r != nil {
-				out = append(out, r)
+			r := g.run(chain, keys)
+			if r == nil || hidden(name) && !slices.ContainsFunc(r.items, func(it item) bool { return !used[it.text.Node()] }) {
+				continue
+			}
+			out = append(out, r)
+			for _, it := range r.items {
+				used[it.text.Node()] = used[it.text.Node()] || !hidden(name)
 			}
 		}
 	}

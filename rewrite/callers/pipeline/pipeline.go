@@ -20,12 +20,12 @@ type service struct {
 	find func(*file) []place
 }
 
-// Readers are those of this package, the most particular first.
-func Readers() []call.Reader {
-	services := []service{
-		{"a GitLab pipeline", isGitLab, gitLab},
+// all are the services, the most particular first.
+func all() []service {
+	return []service{
+		{"a GitLab pipeline", isGitLab, either},
 		{"a CircleCI configuration", func(p string) bool { return isYAML(p) && path.Base(path.Dir(p)) == ".circleci" }, circle},
-		{"an Azure pipeline", isAzure, azure},
+		{"an Azure pipeline", isAzure, either},
 		{"a Bitbucket pipeline", func(p string) bool {
 			return base(p) == "bitbucket-pipelines.yml" || base(p) == "bitbucket-pipelines.yaml"
 		}, bitbucket},
@@ -42,8 +42,12 @@ func Readers() []call.Reader {
 		{"a Travis configuration", func(p string) bool { return base(p) == ".travis.yml" }, travis},
 		{"a Buildkite pipeline", func(p string) bool { return isYAML(p) && within(p, ".buildkite") }, buildkite},
 	}
+}
+
+// Readers are those of this package, the most particular first.
+func Readers() []call.Reader {
 	var out []call.Reader
-	for _, s := range services {
+	for _, s := range all() {
 		out = append(out, call.Reader{Name: s.name, Is: s.is, Read: s.read, Edit: edits})
 	}
 	return out

@@ -247,7 +247,7 @@ func (p *plugin) change(t *tx, changes []call.Change) error {
 		case c.Secret.Local:
 			variable = c.Secret.ID
 			if _, ok := p.vars[variable]; !ok {
-				if err := p.fromStore(t, variable); err != nil {
+				if err := t.fromStore(p.doc, p.step, variable); err != nil {
 					return err
 				}
 			}
@@ -348,13 +348,19 @@ func (p *plugin) remove(draft *yamledit.Draft, at []string, key string, names []
 	return nil
 }
 
-// fromStore gives the step a variable from the store of the service.
-func (p *plugin) fromStore(t *tx, variable string) error {
-	draft, at := t.draft(p.doc), pathOf(p.step)
+// fromStore gives a step a variable from the store of the service.
+func (t *tx) fromStore(doc *document, step *yamledit.Node, variable string) error {
+	at, env := pathOf(step), value(step, "environment")
+	if value(env, variable) != nil {
+		return nil
+	}
+	if env != nil && env.Kind != yamledit.Map {
+		return t.Errorf(doc.base+env.Start, "where this step gets %s from is not certain", variable)
+	}
 	from := yamledit.Fields{{Key: "from_secret", Value: yamledit.Text(variable)}}
 	t.need("add " + variable + " to the secrets of the repository")
-	if value(p.step, "environment") == nil {
-		return t.moved(p.doc, draft.AddKey("environment", yamledit.Fields{{Key: variable, Value: from}}, at...))
+	if env == nil {
+		return t.moved(doc, t.draft(doc).AddKey("environment", yamledit.Fields{{Key: variable, Value: from}}, at...))
 	}
-	return t.moved(p.doc, draft.AddKey(variable, from, append(slices.Clone(at), "environment")...))
+	return t.moved(doc, t.draft(doc).AddKey(variable, from, append(at, "environment")...))
 }

@@ -34,7 +34,8 @@ type run struct {
 	builder builder
 	fixed   string
 	set     func(*tx, []script.Assignment) error // sets variables for it; nil: it has no place for them
-	also    func(*tx) error                      // what else changes with it
+	local   func(*tx, string) error              // gives it a variable from the store of the service; nil: a person does that
+	also    func(*tx) error                      // turns BuildKit on, for a build that has not said so itself
 	broken  bool                                 // a part of it is not understood
 }
 
@@ -117,7 +118,7 @@ func (r *run) end(at int) int {
 // foreign is what no shell of the Bourne family has: PowerShell's variables and line ends,
 // and those of cmd.
 var foreign = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile("(?i)\\$env:|`\\r?\\n|%[A-Za-z_][A-Za-z0-9_]*%")
+	return regexp.MustCompile("(?i)\\$env:|`\\r?\\n|=[\"']?%[A-Za-z_][A-Za-z0-9_]*%")
 })
 
 func (r *run) builds(p *call.Project) []*call.Build {
@@ -190,7 +191,16 @@ func (r *run) change(t *tx, changes []call.Change) error {
 		}
 	}
 	for _, n := range res.Needs {
-		t.need(n)
+		if r.local == nil || !strings.HasPrefix(n, "add ") {
+			t.need(n)
+		}
+	}
+	for _, c := range changes {
+		if s := c.Secret; r.local != nil && s != nil && s.From == "" && s.Local && !slices.ContainsFunc(c.Build.Secrets, func(x call.Secret) bool { return x.ID == s.ID }) {
+			if err := r.local(t, s.ID); err != nil {
+				return err
+			}
+		}
 	}
 	if len(res.Set) > 0 {
 		if r.set == nil {
@@ -200,7 +210,9 @@ func (r *run) change(t *tx, changes []call.Change) error {
 			return err
 		}
 	}
-	if r.also != nil && slices.ContainsFunc(changes, func(c call.Change) bool { return c.Secret != nil }) {
+	if r.also != nil && slices.ContainsFunc(changes, func(c call.Change) bool {
+		return c.Secret != nil && c.Build.Builder.Engine == call.Docker && c.Build.Builder.BuildKit == call.Unset
+	}) {
 		return r.also(t)
 	}
 	return nil

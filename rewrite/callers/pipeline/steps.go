@@ -219,6 +219,7 @@ func drone(f *file) []place {
 			if value(n, "environment") == nil || value(n, "environment").Kind == yamledit.Map {
 				r.set = func(t *tx, set []script.Assignment) error { return t.setIn(d, n, "environment", set) }
 			}
+			r.local = func(t *tx, id string) error { return t.fromStore(d, n, id) }
 			r.add(d, lines)
 			if strings.Contains(r.text.Code, "$$") || slices.ContainsFunc(r.items, func(it item) bool {
 				return strings.Contains(strings.ReplaceAll(it.text.Node().Value, "$${", ""), "$$")

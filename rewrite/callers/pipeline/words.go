@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -177,7 +176,7 @@ func (w *words) change(t *tx, changes []call.Change) error {
 			return t.moved(w.doc, err)
 		}
 	}
-	return w.cloudFile.buildKit(t, w.step, w.env, w.image)
+	return w.turnOn(t, w.step, w.env, w.image)
 }
 
 // replace puts a secret in the place of an argument, or takes that out.
@@ -248,5 +247,3 @@ func builders(name string) bool {
 	}
 	return slices.Contains([]string{"PATH", "HOME", "TMPDIR"}, name) || strings.HasSuffix(strings.ToLower(name), "_proxy")
 }
-
-func lineOf(path string, line int) string { return fmt.Sprintf("%s:%d", path, line) }
