@@ -146,7 +146,7 @@ func (b *build) assigned(name string) bool {
 // read by docker, its plugins, the loader or the shell: another value would change what
 // the builder does.
 var reserved = []string{"DOCKER_", "BUILDKIT_", "BUILDX_", "BUILDAH_", "CONTAINERS_", "CONTAINER_", "PODMAN_", "REGISTRY_", "STORAGE_", "COMPOSE_", "AWS_", "GOOGLE_",
-	"AZURE_", "LD_", "SSH_", "XDG_", "OTEL_", "GODEBUG", "GRPC_", "NERDCTL_", "CONTAINERD_", "SUDO_", "BASH", "LC_", "DBUS_", "SOURCE_DATE_EPOCH", "NO_COLOR"}
+	"AZURE_", "LD_", "SSH_AUTH", "SSH_AGENT", "SSH_ASKPASS", "SSH_CONNECTION", "XDG_", "OTEL_", "GODEBUG", "GRPC_", "NERDCTL_", "CONTAINERD_", "SUDO_", "BASH", "LC_", "DBUS_", "SOURCE_DATE_EPOCH", "NO_COLOR"}
 
 var reservedNames = []string{"PATH", "HOME", "TMPDIR", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "IFS", "ENV", "TERM", "LANG", "UID", "EUID", "PPID", "SHLVL", "HOSTNAME", "GOMAXPROCS", "TMP", "TEMP", "ALL_PROXY", "CDPATH", "OPTIND", "OPTARG", "RANDOM", "SECONDS", "LINENO", "PS4", "KUBECONFIG"}
 

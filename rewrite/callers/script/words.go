@@ -1,8 +1,10 @@
 package script
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
@@ -26,6 +28,7 @@ type word struct {
 	from       *shell.Assign // the array or string that holds it; nil: it stands in the command
 	part       bool          // of a string, split at its blanks
 	strange    bool          // its parts are not known
+	one        bool          // an expansion that is known to become one word
 	glob       bool
 	tilde      bool
 }
@@ -140,8 +143,8 @@ func after(chars []char, prefix string) ([]char, bool) {
 
 // many reports whether a word may become any number of words: "$@", $OPTS, "${A[@]}".
 func (w word) many() bool {
-	if w.strange {
-		return true
+	if w.strange || w.one {
+		return w.strange
 	}
 	for _, c := range w.chars {
 		if c.exp != nil && (c.quote == "" || c.exp.Name == "@" || c.exp.Index == "@") || c.hole != nil && c.quote == "" && len(w.chars) == 1 {
@@ -167,10 +170,20 @@ func (sc *scene) expand(ws []word) []word {
 		if list, ok := sc.elements(w); ok {
 			out = append(out, list...)
 		} else {
+			w.one = sc.becomesOne(w)
 			out = append(out, w)
 		}
 	}
 	return out
+}
+
+// becomesOne reports whether a word with bare expansions becomes one word all the same.
+func (sc *scene) becomesOne(w word) bool {
+	if w.strange || w.glob {
+		return false
+	}
+	v := sc.values(w.chars, 0)
+	return !slices.ContainsFunc(v, func(s string) bool { return s == "" || strings.ContainsAny(s, " \t\n*?["+call.Hole) || s[0] == '-' })
 }
 
 // elements returns the words of an array ("${A[@]}") or a string ($A) of the script, in
