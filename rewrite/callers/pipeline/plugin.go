@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -257,6 +258,10 @@ func (p *plugin) change(t *tx, changes []call.Change) error {
 				return fail(p.at, "this plugin passes a variable under its own name alone, and the secret is %s", c.Secret.ID)
 			}
 			add = append(add, "id="+c.Secret.ID)
+			if v := p.vars[variable]; v == nil && !c.Secret.Local {
+				line, _ := t.Position(p.doc.base + p.step.Start)
+				t.need(fmt.Sprintf("%s:%d: the plugin's build fails where %s is not in its environment", p.Path, line, variable))
+			}
 		} else {
 			add = append(add, c.Secret.ID+"="+variable)
 		}
