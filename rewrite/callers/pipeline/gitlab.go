@@ -51,7 +51,6 @@ type gitLabFile struct {
 	*file
 	docs []*document
 	jobs map[string]gitLabJob
-	more bool // it includes what is not in the project
 }
 
 // gitLabJob is a job, or a part of one, by name.
@@ -82,7 +81,6 @@ func gitLab(f *file) []place {
 							all.docs = append(all.docs, d)
 						}
 					}
-					all.more = all.more || around.more
 				}
 			}
 		}
@@ -98,7 +96,9 @@ func gitLab(f *file) []place {
 	return all.places()
 }
 
-// include adds the files of the project that a document includes.
+// include adds the files of the project that a document includes. What it includes from
+// elsewhere, and what a job extends there, is not seen: such a template sets variables by
+// its own keys, which are in the environment.
 func (g *gitLabFile) include(d *document, read map[string]bool) {
 	if d.Root == nil || g.Project == nil || g.Project.FS == nil {
 		return
@@ -110,7 +110,6 @@ func (g *gitLabFile) include(d *document, read map[string]bool) {
 		}
 		name = strings.TrimPrefix(path.Clean(name), "/")
 		if name == "." || strings.Contains(name, "$") {
-			g.more = true
 			continue
 		}
 		names := []string{name}
@@ -124,12 +123,10 @@ func (g *gitLabFile) include(d *document, read map[string]bool) {
 			read[name] = true
 			src, err := fs.ReadFile(g.Project.FS, name)
 			if err != nil {
-				g.more = true
 				continue
 			}
 			f, err := open(&call.Source{Path: name, Src: src, Project: g.Project})
 			if err != nil {
-				g.more = true
 				continue
 			}
 			g.docs = append(g.docs, f.docs...)
