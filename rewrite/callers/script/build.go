@@ -44,23 +44,7 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 	if c.Nested() {
 		b.shell, b.plain = sc.shellOf(c)
 	}
-	short := letters[tool.style]
-	if tool.style == kanikoStyle || tool.style == buildctlStyle {
-		short = "-"
-	}
-	known := takesValue
-	switch tool.style {
-	case kanikoStyle, buildctlStyle:
-		known = func(name string) (bool, bool) { return true, true }
-	case composeStyle:
-		short, known = "m", func(name string) (bool, bool) {
-			return slices.Contains([]string{"build-arg", "ssh", "memory", "progress", "builder"}, name), true
-		}
-	case bakeStyle:
-		short, known = "f", func(name string) (bool, bool) {
-			return slices.Contains([]string{"set", "file", "builder", "metadata-file", "progress", "provenance", "sbom", "call", "allow", "var"}, name), true
-		}
-	}
+	short, known := tool.style.options()
 	b.line = readLine(ws, n, short, known)
 	out := &call.Build{Start: c.Start, End: c.End, What: tool.what, Handle: b, Fixed: tool.fixed}
 	out.Builder = call.Builder{Engine: tool.engine, Why: tool.why, BuildKit: sc.buildKit(c)}
@@ -223,7 +207,7 @@ func (sc *scene) where(out *call.Build, b *build) bool {
 	if pl.Doubt == "" && sc.mayDiffer(b) {
 		pl.Dockerfiles, pl.Doubt = nil, "which Dockerfile it builds is known only when it runs"
 	}
-	out.Dockerfiles, out.Doubt, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Context, pl.Dir
+	out.Dockerfiles, out.Doubt, out.Near, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Near, pl.Context, pl.Dir
 	if out.Dir == "" {
 		out.Dir = only(turns)
 	}

@@ -45,7 +45,7 @@ func (sc *scene) dirs(s *shell.Script, c *shell.Command) []string {
 		}
 	}
 	for _, p := range paths {
-		rest, rooted := strings.CutPrefix(p, top)
+		rest, rooted := strings.CutPrefix(p, Root)
 		switch {
 		case rooted:
 			add(path.Join(".", rest))
@@ -77,10 +77,12 @@ func (sc *scene) places(turns [][]string, contexts, files []string, inContext bo
 		one := sc.place(dirs, contexts, files, inContext)
 		out.Dockerfiles = append(out.Dockerfiles, one.Dockerfiles...)
 		out.Context, out.Dir = "", ""
+		out.Near = (out.Near || out.Doubt == "") && (one.Near || one.Doubt == "")
 		if out.Doubt == "" {
 			out.Doubt = one.Doubt
 		}
 	}
+	out.Near = out.Near && out.Doubt != ""
 	slices.Sort(out.Dockerfiles)
 	out.Dockerfiles = slices.Compact(out.Dockerfiles)
 	return out
@@ -156,14 +158,14 @@ func (sc *scene) place(dirs, contexts, files []string, inContext bool) call.Plac
 	slices.Sort(out.Dockerfiles)
 	out.Dockerfiles = slices.Compact(out.Dockerfiles)
 	if !same && out.Doubt == "" {
-		out.Doubt = "which folder it runs in is not certain"
+		out.Doubt, out.Near = "which folder it runs in is not certain", true
 	}
 	return out
 }
 
 // seen is a path as it is seen from a folder: one below the root becomes relative.
 func seen(dir, p string) string {
-	rest, ok := strings.CutPrefix(p, top)
+	rest, ok := strings.CutPrefix(p, Root)
 	if !ok {
 		return p
 	}

@@ -9,9 +9,6 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
-// top is the project's root in the paths that are worked out here.
-const top = Root
-
 // scene is a text that has been read, and what is known of its variables.
 type scene struct {
 	p *call.Project
@@ -125,9 +122,9 @@ func (sc *scene) expansion(e *shell.Piece, at, depth int) []string {
 		case sc.t.Self == "" || e.Index != "" && e.Index != "0":
 			return nil
 		case e.Form == "":
-			return []string{path.Join(top, sc.t.Self, "script")}
+			return []string{path.Join(Root, sc.t.Self, "script")}
 		case strings.HasSuffix(e.Text, "%/*}"):
-			return []string{path.Join(top, sc.t.Self)}
+			return []string{path.Join(Root, sc.t.Self)}
 		}
 		return nil
 	case e.Index != "":
@@ -165,7 +162,7 @@ func (sc *scene) variable(name string, depth int) []string {
 			return []string{v}
 		}
 		if slices.Contains(roots, name) && !sc.s.Opaque {
-			return []string{top}
+			return []string{Root}
 		}
 		return nil
 	}
@@ -239,7 +236,7 @@ func (sc *scene) substitution(text string, at, depth int) []string {
 		}
 	case len(list) != 1:
 	case list[0].Path == "git" && len(list[0].Args) == 2 && list[0].Args[0].Lit == "rev-parse" && list[0].Args[1].Lit == "--show-toplevel":
-		return []string{top}
+		return []string{Root}
 	case list[0].Path == "dirname":
 		if v := operand(list[0]); v != nil {
 			return []string{path.Dir(v[0])}
