@@ -207,7 +207,7 @@ func (sc *scene) where(out *call.Build, b *build) bool {
 	if pl.Doubt == "" && sc.mayDiffer(b) {
 		pl.Dockerfiles, pl.Doubt = nil, "which Dockerfile it builds is known only when it runs"
 	}
-	out.Dockerfiles, out.Doubt, out.Near, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Near, pl.Context, pl.Dir
+	out.Dockerfiles, out.Doubt, out.Near, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Near && b.cmd.DirKnown, pl.Context, pl.Dir
 	if out.Dir == "" {
 		out.Dir = only(turns)
 	}

@@ -29,8 +29,8 @@ func open(p *call.Project, t *Text) (*scene, error) {
 		return nil, err
 	}
 	sc := &scene{p: p, t: t, s: s, known: map[string][]string{}}
-	var list []string // the folders that one word names, in turn
-	differ := false
+	var list []string // the folders that a word names, one after the other
+	differ := false   // several words do: which go together is not known
 	turn := 0
 	parse := func() (*shell.Script, error) {
 		return shell.ParseIn(t.Code, t.Dialect, func(w shell.Word) (string, bool) {
@@ -47,8 +47,7 @@ func open(p *call.Project, t *Text) (*scene, error) {
 		})
 	}
 	again, err := parse()
-	if differ { // which go together is not known
-		list, turn = []string{}, 0
+	if differ {
 		again, err = parse()
 		list = nil
 	}
