@@ -153,8 +153,8 @@ func (sc *scene) once(key string, work func() []string) []string {
 	return v
 }
 
-// variable returns the values of a variable that is certain: assigned once, to something
-// known, or a loop's over words that are known.
+// variable returns the values of a variable that are certain: those that it is assigned, the
+// first time whatever happens, or a loop's over words that are known.
 func (sc *scene) variable(name string, depth int) []string {
 	if !sc.s.Assigned[name] {
 		if v, ok := sc.t.Defaults[name]; ok {
@@ -165,24 +165,32 @@ func (sc *scene) variable(name string, depth int) []string {
 		}
 		return nil
 	}
-	if sc.s.Given(name) != 1 {
-		return nil
-	}
+	var out []string
+	assigned := 0
 	for _, a := range sc.s.Assigns {
 		if a.Name != name {
 			continue
 		}
-		local := a.In == shell.InFunc && a.Command != nil
-		if a.Append || a.Array || a.In != 0 && !local {
+		assigned++
+		always := a.In == 0 || a.In == shell.InFunc && a.Command != nil
+		if a.Append || a.Array || assigned == 1 && !always || assigned > 1 && (sc.s.Opaque || a.In&shell.InFunc != 0) {
 			return nil
 		}
-		return sc.values(sc.read(a.Value).chars, depth+1)
+		out = append(out, sc.values(sc.read(a.Value).chars, depth+1)...)
+	}
+	switch {
+	case assigned != sc.s.Given(name) && (assigned > 0 || sc.s.Given(name) != 1):
+		return nil
+	case assigned > 1 && slices.ContainsFunc(out, func(v string) bool { return strings.Contains(v, call.Hole) }):
+		return nil
+	case assigned > 0:
+		slices.Sort(out)
+		return slices.Compact(out)
 	}
 	for _, l := range sc.s.Loops {
 		if l.Name != name {
 			continue
 		}
-		var out []string
 		for _, w := range l.Words {
 			x := sc.read(w)
 			if x.glob || x.strange || x.tilde || x.many() {
