@@ -279,8 +279,12 @@ func (r *reader) compound(c syntax.Command, sc scope) after {
 		switch l := c.Loop.(type) {
 		case *syntax.WordIter:
 			r.assigned(l.Name)
+			loop := Loop{Name: l.Name.Value, Span: Span{r.u.start(offset(l.Pos())), r.u.end(offset(c.End()))}}
 			for _, w := range l.Items {
-				r.word(w, sc)
+				loop.Words = append(loop.Words, r.word(w, sc))
+			}
+			if r.u.parent == nil && l.InPos.IsValid() {
+				r.s.Loops = append(r.s.Loops, loop)
 			}
 		case *syntax.CStyleLoop:
 			r.arith(l.Init, sc)
@@ -457,7 +461,7 @@ func (r *reader) simple(s *syntax.Stmt, call *syntax.CallExpr, sc scope) folder 
 
 func (c *Command) setProgram(words []Word) {
 	w := words[0]
-	c.Path, c.Args = w.Text, words[1:]
+	c.Name, c.Path, c.Args = w, w.Text, words[1:]
 	if w.IsLit {
 		c.Path = w.Lit
 		c.Program = baseProgram(w.Lit)
@@ -488,6 +492,9 @@ func (r *reader) folderAfter(c *Command, f folder) folder {
 	}
 	switch c.Path {
 	case "cd", "chdir":
+		if dir, ok := r.asked(args); ok {
+			return f.to(dir)
+		}
 		switch {
 		case len(args) == 0:
 			return f.to("~")
@@ -501,6 +508,11 @@ func (r *reader) folderAfter(c *Command, f folder) folder {
 		}
 		return f.lost()
 	case "pushd":
+		if dir, ok := r.asked(args); ok && f.known {
+			next := f.to(dir)
+			next.stack = append(slices.Clone(f.stack), f.path)
+			return next
+		}
 		if len(args) == 1 && args[0].IsLit && args[0].Lit != "" && args[0].Lit[0] != '+' && f.known {
 			next := f.to(args[0].Lit)
 			next.stack = append(slices.Clone(f.stack), f.path)
@@ -514,6 +526,14 @@ func (r *reader) folderAfter(c *Command, f folder) folder {
 		return f.lost()
 	}
 	return f.unsure()
+}
+
+// asked is the folder that a word of cd's is, where the caller knows more than the script tells.
+func (r *reader) asked(args []Word) (string, bool) {
+	if r.s.cd == nil || len(args) != 1 || args[0].IsLit || r.u.parent != nil {
+		return "", false
+	}
+	return r.s.cd(args[0])
 }
 
 // redirections reads the redirections of a statement and, if c is not nil, gives them to it.
@@ -601,7 +621,7 @@ func litOf(w *syntax.Word) *syntax.Lit {
 // assignment reads NAME=value.
 func (r *reader) assignment(a *syntax.Assign, sc scope) Assign {
 	start, end := offset(a.Pos()), offset(a.End())
-	out := Assign{Start: r.u.startIn(r.s.Text, start), End: r.u.end(end), Append: a.Append}
+	out := Assign{Start: r.u.startIn(r.s.Text, start), End: r.u.end(end), Append: a.Append, In: sc.in}
 	if a.Name != nil {
 		out.Name = a.Name.Value
 	}
@@ -620,8 +640,11 @@ func (r *reader) assignment(a *syntax.Assign, sc scope) Assign {
 		for _, e := range a.Array.Elems {
 			r.comments(e.Comments)
 			r.arith(e.Index, sc)
-			if e.Value != nil {
-				r.word(e.Value, sc)
+			if e.Value == nil {
+				continue
+			}
+			if w := r.word(e.Value, sc); e.Index == nil {
+				out.Elems = append(out.Elems, w)
 			}
 		}
 		r.comments(a.Array.Last)
@@ -651,6 +674,7 @@ func (r *reader) declaration(s *syntax.Stmt, d *syntax.DeclClause, sc scope) {
 		}
 		c.Args = append(c.Args, w)
 		ws = append(ws, nil)
+		as.In = sc.in
 		r.declared(c, as, !a.Naked)
 	}
 	r.redirections(s, c, sc)
@@ -711,6 +735,7 @@ func (r *reader) builtin(c *Command, ws []*syntax.Word, sc scope) {
 			}
 			if as, ok := r.assignmentWord(ws[i], w); ok {
 				r.inAssign(w, as)
+				as.In = sc.in
 				r.declared(c, as, true)
 			} else if w.IsLit {
 				r.declared(c, Assign{Name: w.Lit}, false)

@@ -133,6 +133,8 @@ type Script struct {
 	Uses     []Use      // in the order of their starts
 	Assigns  []Assign   // NAME=value as a statement or as an argument of export, local, declare …; not those before a program
 
+	Loops []Loop // for NAME in WORDS
+
 	Functions map[string]bool // functions that the script defines (not those of nested scripts)
 	Assigned  map[string]bool // names that are assigned, exported, read, unset, a loop's; anywhere, nested scripts included
 
@@ -145,6 +147,14 @@ type Script struct {
 	units []*unit        // the script itself, then those that it passes to other shells
 	given map[string]int // how many places give a variable a value, or take it away
 	end   folder         // after the last statement, if it succeeded
+	cd    func(Word) (string, bool)
+}
+
+// Loop is a for loop over words.
+type Loop struct {
+	Name  string
+	Words []Word
+	Span  // from its name to its end
 }
 
 // Span is a range of bytes.
@@ -188,6 +198,7 @@ type Command struct {
 	// and rake), with a "./" before it for a relative path outside a bin folder (./build.sh, scripts/build.sh are both
 	// ./build.sh). It is empty when the word is not literal ($CMD), and when there is no word at all.
 	Program string
+	Name    Word   // the program's word; of declarations, tests and time it is empty
 	Path    string // the program's word as it is written; empty if the command is nothing but redirections
 	Args    []Word // after the program; of "[[" the operands only
 	Assigns []Assign
@@ -235,6 +246,8 @@ type Assign struct {
 	Array      bool     // NAME=(…), NAME[i]=…
 	Export     bool     // by export, declare -x
 	Command    *Command // the export, local … that it is an argument of, or the command it stands before
+	In         Context  // of the statement that it is
+	Elems      []Word   // of NAME=(…), without those that have an index
 }
 
 // Redir is one redirection.
@@ -292,8 +305,12 @@ type Use struct {
 }
 
 // Parse reads a script. The error, if any, is an *Error: the script is then not understood.
-func Parse(text string, d Dialect) (*Script, error) {
-	s := &Script{Text: text, Dialect: d, Functions: map[string]bool{}, Assigned: map[string]bool{}, given: map[string]int{}}
+func Parse(text string, d Dialect) (*Script, error) { return ParseIn(text, d, nil) }
+
+// ParseIn is Parse where the caller knows what some words are that cd is given: cd returns the folder as Command.Dir tells
+// it. It is asked for words of the script itself, not for those of nested ones.
+func ParseIn(text string, d Dialect, cd func(Word) (dir string, ok bool)) (*Script, error) {
+	s := &Script{Text: text, Dialect: d, Functions: map[string]bool{}, Assigned: map[string]bool{}, given: map[string]int{}, cd: cd}
 	if d == Unknown {
 		return nil, &Error{0, "not a shell that is read here"}
 	}
@@ -320,6 +337,12 @@ func Parse(text string, d Dialect) (*Script, error) {
 	}
 	return s, nil
 }
+
+// Given returns how many places of the script give a variable a value, or take it away.
+func (s *Script) Given(name string) int { return s.given[name] }
+
+// Nested reports whether the command stands in a script that is passed to another shell as a string.
+func (c *Command) Nested() bool { return c.unit.parent != nil }
 
 // BodyStart returns the offset after a "#!" line, where commands can be inserted; 0 if there is none.
 func BodyStart(text string) int {
@@ -393,6 +416,9 @@ func (c *Command) StripsEnv(name string) bool {
 	}
 	return false
 }
+
+// StripsIts reports whether a wrapper takes a variable of its environment away from the command that it runs.
+func (c *Command) StripsIts(name string) bool { return c.strips != nil && c.strips(name) }
 
 func nameByte(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'

@@ -17,14 +17,15 @@ type Text struct {
 
 	// Holes are parts of Code that something else fills in before the shell reads it: an
 	// expression of a workflow, a variable of make. Code holds letters in their place, of
-	// any length of at least one, so that it parses.
+	// any length of at least one, so that it parses. They are in order.
 	Holes []Hole
 
 	Dirs []string // folders in which it may start, relative to the root
+	Self string   // the folder of the file that the text is, for $0; "" if it is no file
 
 	// Exported reports whether a variable is in the environment for certain when the text
-	// starts; nil: none is known. Unset says what is there where nobody has said so: with
-	// Environment, variables that the text does not assign come from the environment.
+	// starts; nil: none is known. Variables that the text does not assign come from the
+	// environment, if from anywhere.
 	Exported func(name string) bool
 
 	// CanSet says that what the text stands in can set variables for it (env: of a step):
@@ -51,7 +52,7 @@ type Hole struct {
 
 // Result is what has to be done to a text and around it.
 type Result struct {
-	Edits []shell.TextEdit // of Code; New may hold Hole.Text
+	Edits []shell.TextEdit // of Code, in order; New may hold Hole.Text
 	Set   []Assignment     // variables that must be in the environment; only with CanSet
 	Needs []string         // what a person must do
 }
@@ -62,13 +63,22 @@ type Assignment struct {
 	Value string `json:"-"` // text and Hole.Text; no shell syntax
 }
 
-// Read returns the builds of a text. Their offsets are in Code; Path, Line and Col are
-// left to the caller, and Handle is the package's own.
-func Read(p *call.Project, t *Text) ([]*call.Build, error) { return nil, nil }
-
-// Edit returns what has to be done for changes of builds that Read returned for t. The
-// error says why not, without a place: Offset of an *Error is in Code.
-func Edit(p *call.Project, t *Text, changes []call.Change) (*Result, error) { return &Result{}, nil }
+// Read returns the builds of a text, in their order. Their offsets, and those of their
+// arguments, are in Code; Path, Line and Col are left to the caller. Handle is the
+// package's own, and Edit needs it as it is.
+func Read(p *call.Project, t *Text) ([]*call.Build, error) {
+	sc, err := open(p, t)
+	if err != nil {
+		return nil, err
+	}
+	var out []*call.Build
+	for _, c := range sc.s.Commands {
+		if b := sc.build(c); b != nil {
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
 
 // Error is why a text cannot be changed.
 type Error struct {
