@@ -78,8 +78,7 @@ func (s *step) variable(name string, with combination, depth int) (string, bool)
 	if get(s.env, name) == nil && s.sets(name) {
 		return "", false
 	}
-	v := s.expand(n.Value, with, depth+1)
-	return v, !strings.Contains(v, call.Hole)
+	return s.expand(n.Value, with, depth+1), true
 }
 
 // envOf returns the value that env sets for a variable, the nearest one.

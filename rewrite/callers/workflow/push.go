@@ -2,32 +2,24 @@ package workflow
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/yamledit"
 )
 
-// push is a step with docker/build-push-action.
+// push is a step with docker/build-push-action, or with one that is made of it.
 type push struct {
 	*step
-	major, minor int // of its version; 0: a commit or a branch, which is taken for a new one
+	major, minor int  // of docker's version; 0: a commit or a branch, which is taken for a new one
+	envs         bool // it takes secrets from the environment
 	args         []entry
 	key          string // as build-args is written
 	value        *yamledit.Node
-}
-
-// action splits what uses names into the action and its version.
-func action(uses string) (name, version string) {
-	name, version, _ = strings.Cut(uses, "@")
-	for _, host := range []string{"https://", "http://"} {
-		if rest, ok := strings.CutPrefix(name, host); ok {
-			_, name, _ = strings.Cut(rest, "/")
-		}
-	}
-	return strings.ToLower(strings.TrimSpace(name)), strings.TrimSpace(version)
 }
 
 // release reads v2, v2.1 or 2.1.0; 0 is anything else.
@@ -44,26 +36,32 @@ func release(version string) (major, minor int) {
 	return major, minor
 }
 
-func (s *step) buildPush(version string) {
+func (s *step) buildPush(name, version string) {
 	p := &push{step: s}
-	p.major, p.minor = release(version)
-	b := s.found("docker/build-push-action", call.Buildx)
+	switch name {
+	case "docker/build-push-action":
+		p.major, p.minor = release(version)
+		p.envs = p.major == 0 || p.major >= 5
+	case "useblacksmith/build-push-action":
+		p.envs = true
+	}
+	b := s.found(name, call.Buildx)
 	first := p.major == 1
-	if p.major == 0 {
+	if p.major == 0 && name == "docker/build-push-action" {
 		old, _ := s.input("build_args")
 		repository, _ := s.input("repository")
 		first = old != nil || repository != nil
 	}
 	if first {
 		b.Builder = call.Builder{Engine: call.Docker, Why: "docker/build-push-action@v1"}
-		s.place(b, "dockerfile", "path", "target", false)
+		s.place(b, true)
 		b.Fixed = "version 1 of docker/build-push-action passes no secrets: use a newer one"
 		s.seen(b, "build_args")
 		s.add(b, &handle{})
 		return
 	}
 	s.placePush(b, p.major == 2 && p.minor >= 0 && p.minor < 3)
-	h := &handle{edit: p.edit}
+	h := &handle{edit: p}
 	p.value, p.key = s.input("build-args")
 	p.read(b)
 	for _, in := range []string{"secrets", "secret-files", "secret-envs"} {
@@ -118,7 +116,9 @@ func (p *push) read(b *call.Build) {
 			continue
 		}
 		if _, known := e.name(); !known {
-			b.Fixed = "which build arguments it passes is known only when it runs: whatever makes them must leave this one out, and secrets must have it"
+			b.Fixed = "which build arguments it passes is known only when it runs: what makes them must leave this one out, and secrets must have it"
+			p.filled(b, e)
+			p.made(b, e)
 			continue
 		}
 		a := e.arg()
@@ -128,6 +128,42 @@ func (p *push) read(b *call.Build) {
 		}
 		a.Line, _ = p.src.Position(a.Start)
 		b.Args = append(b.Args, a)
+	}
+}
+
+// filled notes the names that an entry may be filled with, where that is in the file.
+func (p *push) filled(b *call.Build, e entry) {
+	for _, c := range p.job.matrix {
+		entries, _ := list(p.expand(e.text, c, 0))
+		for _, e := range entries {
+			if name, _, has := strings.Cut(e.text, "="); has && !strings.Contains(name, call.Hole) {
+				p.note(b, name, p.value.Start)
+			}
+		}
+	}
+}
+
+var assigned = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)=`)
+})
+
+// made notes the names in the step that an output comes from.
+func (p *push) made(b *call.Build, e entry) {
+	for _, h := range expressions(e.text) {
+		id, ok := strings.CutPrefix(inner(e.text[h.Start:h.End]), "steps.")
+		id, _, _ = strings.Cut(id, ".")
+		for _, n := range p.job.steps[:p.i] {
+			if !ok || text(get(n, "id")) != id {
+				continue
+			}
+			texts := []string{text(get(n, "run"))}
+			for _, in := range get(n, "with").Entries() {
+				texts = append(texts, text(in.Value.Deref()))
+			}
+			for _, m := range assigned().FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {
+				p.note(b, m[1], p.value.Start)
+			}
+		}
 	}
 }
 

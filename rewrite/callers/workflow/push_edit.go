@@ -66,8 +66,8 @@ func (p *push) move(b *call.Build, s *call.Secret, moved map[int]string, come *i
 	}
 	e := p.args[last]
 	switch a := e.arg(); {
-	case a.Kind == call.Bare && p.major > 0 && p.major < 5:
-		return p.src.Errorf(p.value.Start, "version %d of %s takes no secret from the environment: use version 5 or newer, or write %s=${{ … }}", p.major, b.What, a.Name)
+	case a.Kind == call.Bare && !p.envs:
+		return p.src.Errorf(p.value.Start, "this version of %s takes no secret from the environment: use a newer one, or write %s=${{ … }}", b.What, a.Name)
 	case a.Kind == call.Bare:
 		come.envs = append(come.envs, s.ID+"="+a.Name)
 	case a.Kind == call.Text && a.Value != "":
@@ -128,7 +128,11 @@ func (s *step) stored(b *call.Build, id string) (expression string, needs []stri
 	case s.called:
 		return "", nil, s.src.Errorf(b.Start, "the workflow has the secrets that its callers hand over: add %s to them and to on.workflow_call.secrets, and pass %s=${{ secrets.%s }} here", name, id, name)
 	}
-	return "${{ secrets." + name + " }}", []string{"add " + name + " to the secrets of the repository: " + s.src.Path + " passes it"}, nil
+	need := "add " + name + " to the secrets of the repository: " + s.src.Path + " passes it"
+	if s.forks {
+		need += " (pull requests from forks do not get it)"
+	}
+	return "${{ secrets." + name + " }}", []string{need}, nil
 }
 
 // rewrite takes entries out of build-args and puts lines into the other inputs.

@@ -2,23 +2,36 @@ package workflow
 
 import (
 	"path"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
-	"github.com/unbake-dev/unbake/rewrite/yamledit"
 )
 
 // uses reads a step that uses an action.
 func (s *step) uses() {
 	name, version := action(text(get(s.node, "uses")))
-	switch {
-	case name == "docker/build-push-action":
-		s.buildPush(version)
-	case name == "docker/setup-buildx-action":
+	switch name {
+	case "docker/build-push-action", "depot/build-push-action", "useblacksmith/build-push-action":
+		s.buildPush(name, version)
+	case "docker/setup-buildx-action":
 		s.setupBuildx()
+	default:
+		s.wrapper(name)
 	}
+}
+
+// action splits what uses names into the action and its version.
+func action(uses string) (name, version string) {
+	name, version, _ = strings.Cut(strings.TrimSpace(uses), "@")
+	for _, host := range []string{"https://", "http://"} {
+		if rest, ok := strings.CutPrefix(name, host); ok {
+			_, name, _ = strings.Cut(rest, "/")
+		}
+	}
+	if strings.HasPrefix(name, "./") {
+		return name, version
+	}
+	return strings.ToLower(name), version
 }
 
 // setupBuildx notes which BuildKit the builds after it have.
@@ -37,55 +50,4 @@ func (s *step) setupBuildx() {
 			}
 		}
 	}
-}
-func (f *file) reusable(j *job, n *yamledit.Node, at []string)                    {}
-func (f *file) container(image *yamledit.Node)                                    {}
-func (s *step) run()                                                              {}
-func (f *file) onWindows(j *job) bool                                             { return false }
-func (s *step) place(b *call.Build, file, context, target string, inContext bool) { b.Doubt = "?" }
-
-// seen notes the names of the arguments that an input passes, whatever its form.
-func (s *step) seen(b *call.Build, input string) {
-	if n, _ := s.input(input); n != nil {
-		s.names(b, n)
-	}
-}
-
-var named = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)(?:^|[\s,'"])(?:--build-arg[ =]["']?)?([A-Za-z_][A-Za-z0-9_]*)(?:=|["']?\s*:\s|\s*$|,)`)
-})
-
-// names notes all names of a text that may be those of arguments, at their lines.
-func (s *step) names(b *call.Build, n *yamledit.Node) {
-	if n.Kind != yamledit.Scalar {
-		for _, e := range n.Entries() {
-			b.Args = append(b.Args, s.namedAt(e.Key.Value, e.Key.Start))
-		}
-		for _, item := range n.Items {
-			if n.Kind == yamledit.List {
-				s.names(b, item.Deref())
-			}
-		}
-		return
-	}
-	from, _, sure := s.doc.Letters(n)
-	value := []byte(n.Value)
-	for _, h := range expressions(n.Value) {
-		for i := h.Start; i < h.End; i++ {
-			value[i] = '.'
-		}
-	}
-	for _, m := range named().FindAllSubmatchIndex(value, -1) {
-		at := n.Start
-		if sure && from[m[2]] >= 0 {
-			at = from[m[2]]
-		}
-		b.Args = append(b.Args, s.namedAt(n.Value[m[2]:m[3]], at))
-	}
-}
-
-func (s *step) namedAt(name string, at int) call.Arg {
-	a := call.Arg{Name: name, Kind: call.Computed, Start: at, End: at + len(name)}
-	a.Line, _ = s.src.Position(at)
-	return a
 }

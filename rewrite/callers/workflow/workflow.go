@@ -57,7 +57,8 @@ type file struct {
 	doc    *yamledit.Doc
 	base   string // the folder of the repository, relative to the root
 	action bool   // it is an action, which has no secrets of its own
-	called bool   // it is a workflow that others call, and nothing else starts
+	called bool   // it is a workflow that others call
+	forks  bool   // pull requests start it, those from forks without secrets
 	env    *yamledit.Node
 	shell  string // of defaults.run
 	dir    string
@@ -67,7 +68,12 @@ type file struct {
 // handle is what a build was found in.
 type handle struct {
 	step *step
-	edit func(*yamledit.Draft, []call.Change) (needs []string, err error) // nil: Fixed
+	edit editor // nil: Fixed
+}
+
+// editor makes all changes of what stands in one place.
+type editor interface {
+	edit(*yamledit.Draft, []call.Change) (needs []string, err error)
 }
 
 // step is one of a job or of a composite action, with what counts in it.
@@ -113,24 +119,18 @@ func read(src *call.Source) ([]*call.Build, error) {
 		f.composite(runs)
 	}
 	on, _ := doc.Find("on")
-	f.called = calledOnly(on)
+	f.called, f.forks = starts(on, "workflow_call"), starts(on, "pull_request")
 	return f.builds, nil
 }
 
-// calledOnly reports whether a workflow is started by other workflows alone.
-func calledOnly(on *yamledit.Node) bool {
+// starts reports whether an event is one of those that start a workflow.
+func starts(on *yamledit.Node, event string) bool {
 	if on = on.Deref(); on == nil {
 		return false
 	}
-	switch on.Kind {
-	case yamledit.Scalar:
-		return on.Value == "workflow_call"
-	case yamledit.Map:
-		return len(on.Keys) == 1 && on.Keys[0].Value == "workflow_call"
-	case yamledit.List:
-		return len(on.Items) == 1 && on.Items[0].Value == "workflow_call"
-	}
-	return false
+	_, key := on.Get(event)
+	return key || on.Kind == yamledit.Scalar && on.Value == event ||
+		on.Kind == yamledit.List && slices.ContainsFunc(on.Items, func(n *yamledit.Node) bool { return n.Value == event })
 }
 
 // runDefaults returns the shell and the folder that defaults.run of a workflow or a job sets.
@@ -184,33 +184,49 @@ func (f *file) steps(j *job, list *yamledit.Node, at []string) {
 // add notes a build that was found.
 func (s *step) add(b *call.Build, h *handle) {
 	h.step = s
+	if s.action && b.Doubt == "" && s.published(b) {
+		b.Doubt = "it builds in the repository that uses the action"
+	}
 	b.Path, b.Handle = s.src.Path, h
 	s.builds = append(s.builds, b)
 }
 
+// published reports whether an action may be for other repositories, and builds what is theirs.
+func (s *step) published(b *call.Build) bool {
+	if dir := "/" + s.here(); strings.Contains(dir, "/.github/") || strings.Contains(dir, "/.gitea/") || strings.Contains(dir, "/.forgejo/") || s.node == nil {
+		return false
+	}
+	end := s.node.End
+	if end < 0 {
+		end = len(s.src.Src)
+	}
+	return !strings.Contains(strings.ToLower(string(s.src.Src[s.node.Start:end])), "action_path")
+}
+
 // change makes the changes of builds.
 func change(src *call.Source, changes []call.Change) (edits []edit.Edit, needs []string, err error) {
-	var order []*call.Build
-	by := map[*call.Build][]call.Change{}
-	for _, c := range changes {
-		if by[c.Build] == nil {
-			order = append(order, c.Build)
-		}
-		by[c.Build] = append(by[c.Build], c)
-	}
+	var order []editor
+	by := map[editor][]call.Change{}
 	var draft *yamledit.Draft
-	for _, b := range order {
+	for _, c := range changes {
+		b := c.Build
 		h, ok := b.Handle.(*handle)
 		if !ok || string(h.step.src.Src) != string(src.Src) {
 			return nil, nil, src.Errorf(b.Start, "%s has changed since it was read", b.What)
 		}
-		if h.edit == nil {
+		if b.Fixed != "" || h.edit == nil {
 			return nil, nil, src.Errorf(b.Start, "%s", b.Fixed)
 		}
+		if by[h.edit] == nil {
+			order = append(order, h.edit)
+		}
+		by[h.edit] = append(by[h.edit], c)
 		if draft == nil {
 			draft = h.step.doc.Draft()
 		}
-		more, err := h.edit(draft, by[b])
+	}
+	for _, e := range order {
+		more, err := e.edit(draft, by[e])
 		if err != nil {
 			return nil, nil, err
 		}
