@@ -1,8 +1,7 @@
 // Package rules holds what unbake finds and mends, one rule a file; the list below is
 // the order in which they are asked. A rule leans on the flow of a secret and answers
 // to the laws: where one cannot be kept, it reports and says why. It reads and writes no
-// file by itself, and there is none yet for callers other than compose: each needs a
-// proof of its own.
+// file by itself.
 package rules
 
 import "github.com/unbake-dev/unbake/rewrite"

@@ -16,12 +16,14 @@ ARG, in the provenance, and in the builder's log. Whoever can pull the image can
 The fix removes the ARG and mounts the secret on the instructions that read it, and on no others: those that name
 it, those whose program is known to read it, and those that run something opaque. The command text stays as it is.
 A build that worked without the value still does: the mount is optional, unless the ARG had a live secret as its
-default. Compose services that passed the argument pass the secret instead.
+default. Whoever passed the argument passes the secret instead, in the same fix: compose services, workflows, pipelines,
+scripts, Makefiles, bake files.
 
 Safe when every reader is certain. Review when a script or an unknown program may read it, or is given it and may
 keep it, when a command prints it into the build's log, and when the running container loses a file that held it.
 Left alone, with the reason, when a command writes the value into a layer, when the builder itself expands
-it (COPY, FROM, LABEL …), when a workflow, a script or a Makefile passes it, and when the shell is not understood.
+it (COPY, FROM, LABEL …), when a caller passes it in a way that is not certain (a literal, a third-party action, a
+Dockerfile that is known only when it runs), and when the shell is not understood.
 
 Standards: CIS Docker Benchmark 4.10, CWE-522, NIST SP 800-190 4.1.4.`,
 	Examples: []rewrite.Example{
@@ -29,6 +31,27 @@ Standards: CIS Docker Benchmark 4.10, CWE-522, NIST SP 800-190 4.1.4.`,
 			Name:   "a token that npm reads through .npmrc",
 			Before: "FROM node:20\nWORKDIR /app\nARG NPM_TOKEN\nCOPY package.json .npmrc ./\nRUN npm ci\nCOPY . .\nCMD [\"node\", \"server.js\"]\n",
 			After:  "# syntax=docker/dockerfile:1\nFROM node:20\nWORKDIR /app\nCOPY package.json .npmrc ./\nRUN --mount=type=secret,id=NPM_TOKEN,env=NPM_TOKEN npm ci\nCOPY . .\nCMD [\"node\", \"server.js\"]\n",
+		},
+		{
+			Name: "the script that passes it",
+			Before: `-- Dockerfile --
+FROM node:20
+ARG NPM_TOKEN
+COPY package.json .npmrc ./
+RUN npm ci
+-- build.sh --
+#!/bin/sh
+docker build --build-arg NPM_TOKEN=$NPM_TOKEN -t shop .
+`,
+			After: `-- Dockerfile --
+# syntax=docker/dockerfile:1
+FROM node:20
+COPY package.json .npmrc ./
+RUN --mount=type=secret,id=NPM_TOKEN,env=NPM_TOKEN npm ci
+-- build.sh --
+#!/bin/sh
+docker build --secret id=NPM_TOKEN,env=NPM_TOKEN -t shop .
+`,
 		},
 		{
 			Name:   "only the RUN that names it gets it",

@@ -13,10 +13,10 @@ var unusedArg = &rewrite.Rule{
 	Doc: `The argument is declared, and no instruction behind it can read it: none names it, and none runs a program
 that could. A caller that passes it leaves the value in the image's provenance for nothing.
 
-The fix removes the declaration, and the argument from the compose services that pass it. Nothing is mounted. A live
-secret as default goes to the secrets folder all the same, so that nothing is lost before it is rotated.
+The fix removes the declaration, and the argument from those who pass it. Nothing is mounted. A live secret as default
+goes to the secrets folder all the same, so that nothing is lost before it is rotated.
 
-Safe. Left alone when another caller passes the argument: it must stop first.`,
+Safe. Left alone when a caller cannot be changed with certainty: it must stop first.`,
 	Examples: []rewrite.Example{
 		{
 			Name:   "nothing behind it",
