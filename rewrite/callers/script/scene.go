@@ -27,9 +27,14 @@ func open(p *call.Project, t *Text) (*scene, error) {
 	}
 	sc := &scene{p, t, s}
 	again, err := shell.ParseIn(t.Code, t.Dialect, func(w shell.Word) (string, bool) {
-		v := sc.values(sc.read(w).chars, 1)
-		if len(v) != 1 || v[0] == "" || strings.Contains(v[0], call.Hole) {
+		chars := sc.read(w).chars
+		filled := slices.ContainsFunc(chars, func(c char) bool { return c.hole != nil })
+		if w.IsLit && !filled {
 			return "", false
+		}
+		v := sc.values(chars, 1)
+		if len(v) != 1 || v[0] == "" || strings.Contains(v[0], call.Hole) {
+			return call.Hole, filled // what stands in its place is no name of a folder
 		}
 		return v[0], true
 	})

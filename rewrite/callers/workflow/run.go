@@ -196,7 +196,12 @@ func (c *command) edit(draft *yamledit.Draft, changes []call.Change) (needs []st
 	}
 	own := slices.Clone(changes)
 	for i := range own {
-		own[i].Build = c.inner[changes[i].Build]
+		b := changes[i].Build
+		own[i].Build = c.inner[b]
+		// Each combination of a matrix may run in a folder of its own.
+		if x := own[i].Secret; x != nil && x.From == "" && !x.Local && b.Dir == "" && own[i].Build.Dir != "" {
+			return nil, c.src.Errorf(b.Start, "it runs in several folders: pass --secret id=%s,src=… with the path of %s", x.ID, x.File)
+		}
 	}
 	res, err := script.Edit(c.src.Project, c.shell, own)
 	var at *script.Error

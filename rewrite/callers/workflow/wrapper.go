@@ -106,7 +106,10 @@ var override = sync.OnceValue(func() *regexp.Regexp {
 
 // overridden notes the build arguments of bake's set.
 func (s *step) overridden(b *call.Build, set *yamledit.Node) {
-	entries, _ := list(text(set))
+	if text(set) == "" {
+		return
+	}
+	entries, _ := list(set.Value)
 	from, _, sure := s.doc.Letters(set)
 	for _, e := range entries {
 		m := override().FindStringSubmatchIndex(e.text)
