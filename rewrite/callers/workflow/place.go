@@ -33,7 +33,7 @@ func (s *step) checkouts() []mount {
 		}
 		repository, _ := c.input("repository")
 		switch r := inner(text(repository)); {
-		case r == "", r == "github.repository", r == "gitea.repository", r == "forge.repository":
+		case r == "", r == "github.repository", r == "gitea.repository", r == "forge.repository", strings.HasSuffix(r, "pull_request.head.repo.full_name"):
 			m.own = true
 		}
 		out = slices.DeleteFunc(out, func(x mount) bool { return x.at == m.at })

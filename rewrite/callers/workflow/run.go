@@ -28,7 +28,7 @@ func (s *step) run() {
 		return
 	}
 	var first *command
-	var found []*call.Build
+	var found, as []*call.Build // in all combinations, and in the first one
 	seen := map[string]bool{}
 	for _, c := range s.job.matrix {
 		cmd, key := s.command(node, c)
@@ -44,7 +44,7 @@ func (s *step) run() {
 			return
 		}
 		if first == nil {
-			first, found = cmd, builds
+			first, found, as = cmd, slices.Clone(builds), builds
 			continue
 		}
 		if len(builds) != len(found) {
@@ -64,9 +64,9 @@ func (s *step) run() {
 		}
 	}
 	first.inner = map[*call.Build]*call.Build{}
-	for _, b := range found {
+	for i, b := range found {
 		out := *b
-		first.inner[&out] = b
+		first.inner[&out] = as[i]
 		first.place(&out)
 		s.builderOf(&out)
 		s.add(&out, &handle{edit: first})
@@ -125,7 +125,7 @@ func (s *step) command(node *yamledit.Node, c combination) (cmd *command, key st
 	cmd.shell.Exported = func(name string) bool { return s.envOf(name) != nil }
 	cmd.shell.Taken = func(name, value string) bool {
 		n := s.envOf(name)
-		return n != nil && spaced(n.Value) != spaced(value)
+		return n != nil && !same(name, n.Value, value)
 	}
 	if !straight {
 		cmd.shell.Defaults = map[string]string{"GITHUB_WORKSPACE": call.Hole}
@@ -135,6 +135,11 @@ func (s *step) command(node *yamledit.Node, c combination) (cmd *command, key st
 		cmd.shell.Dirs = []string{at}
 	}
 	return cmd, key + "\x01" + strings.Join(cmd.shell.Dirs, ",") + fmt.Sprint(words)
+}
+
+// same reports whether a variable that is set to one value has the other one too.
+func same(name, is, value string) bool {
+	return spaced(is) == spaced(value) || spaced(value) == "${{env."+name+"}}"
 }
 
 // spaced is a value with the white space of its expressions made the same.
@@ -234,7 +239,7 @@ func (c *command) edit(draft *yamledit.Draft, changes []call.Change) (needs []st
 func (c *command) set(draft *yamledit.Draft, b *call.Build, a script.Assignment) error {
 	now := &step{file: c.file, job: c.job, env: get(at(draft.Doc(), c.path), "env")}
 	if n := now.envOf(a.Name); n != nil {
-		if spaced(n.Value) == spaced(a.Value) {
+		if same(a.Name, n.Value, a.Value) {
 			return nil
 		}
 		return c.src.Errorf(b.Start, "the variable %s has another value here already", a.Name)
