@@ -60,7 +60,7 @@ func IsCaller(name string) bool {
 func named(base string) bool {
 	base = strings.ToLower(base)
 	switch base {
-	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "docker-bake.json", "docker-bake.override.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
+	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "composer.json", ".justfile", "docker-bake.json", "docker-bake.override.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
 		return true
 	}
 	return strings.HasPrefix(base, "makefile.") || strings.HasPrefix(base, "jenkinsfile.")

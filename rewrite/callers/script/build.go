@@ -121,6 +121,9 @@ func kindOf(value []char) (call.Kind, string) {
 	if _, ok := literal(value); ok {
 		return call.Text, ""
 	}
+	if len(value) == 1 && value[0].hole != nil && value[0].hole.Env != "" {
+		return call.Variable, value[0].hole.Env
+	}
 	if len(value) == 1 && value[0].exp != nil {
 		e := value[0].exp
 		if validName(e.Name) && e.Index == "" && (e.Form == "" || (e.Form == ":-" || e.Form == "-") && e.Param == "") {

@@ -52,6 +52,7 @@ func readLine(ws []word, from int, short string, known func(string) (takes, ok b
 		w := ws[i]
 		s, lit := literal(w.chars)
 		switch {
+		case w.nothing():
 		case w.strange:
 			l.many = append(l.many, i)
 		case s == "--" && lit:

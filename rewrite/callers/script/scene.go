@@ -10,7 +10,7 @@ import (
 )
 
 // top is the project's root in the paths that are worked out here.
-const top = "/\x01"
+const top = Root
 
 // scene is a text that has been read, and what is known of its variables.
 type scene struct {

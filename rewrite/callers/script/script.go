@@ -9,6 +9,9 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
+// Root is the project's root in a Hole.Value and in Defaults: Root + "/docker/Dockerfile".
+const Root = "/\x01"
+
 // Text is shell text as the shell gets it.
 type Text struct {
 	Code    string
@@ -53,6 +56,10 @@ type Hole struct {
 	Text       string // as it stands in the file: "${{ secrets.T }}", "$(T)"
 	Value      string // what it stands for, where that is known for the names of files and programs
 	Known      bool
+
+	// Env is the variable of the environment that it is filled in with: the shell gets that
+	// variable too, and programs that it runs. "" if it is none, or not certain.
+	Env string
 }
 
 // Result is what has to be done to a text and around it.

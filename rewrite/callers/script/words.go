@@ -102,6 +102,14 @@ func (sc *scene) file(start, end int) string {
 	return b.String()
 }
 
+// word reports whether a hole is known to be one word, or none.
+func (h *Hole) word() bool { return h.Known && !strings.ContainsAny(h.Value, " \t\n") }
+
+// nothing reports whether a word is filled in with nothing, and is none then.
+func (w word) nothing() bool {
+	return len(w.chars) == 1 && w.chars[0].hole != nil && w.chars[0].quote == "" && w.chars[0].hole.Known && w.chars[0].hole.Value == ""
+}
+
 // literal returns the text of characters, if nothing in them is filled in.
 func literal(chars []char) (string, bool) {
 	var b strings.Builder
@@ -147,7 +155,7 @@ func (w word) many() bool {
 		return w.strange
 	}
 	for _, c := range w.chars {
-		if c.exp != nil && (c.quote == "" || c.exp.Name == "@" || c.exp.Index == "@") || c.hole != nil && c.quote == "" && len(w.chars) == 1 {
+		if c.exp != nil && (c.quote == "" || c.exp.Name == "@" || c.exp.Index == "@") || c.hole != nil && c.quote == "" && len(w.chars) == 1 && !c.hole.word() {
 			return true
 		}
 	}
