@@ -29,7 +29,8 @@ func list(value string) (entries []entry, ok bool) {
 			plain[i] = 'x'
 		}
 	}
-	for pos := 0; pos < len(plain); {
+	// An input is read without the white space around it.
+	for pos := len(value) - len(strings.TrimLeft(value, " \t\n")); pos < len(plain); {
 		e := entry{line: pos}
 		var b strings.Builder
 		for {

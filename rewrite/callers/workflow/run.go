@@ -125,7 +125,7 @@ func (s *step) command(node *yamledit.Node, c combination) (cmd *command, key st
 	cmd.shell.Exported = func(name string) bool { return s.envOf(name) != nil }
 	cmd.shell.Taken = func(name, value string) bool {
 		n := s.envOf(name)
-		return n != nil && !same(name, n.Value, value)
+		return n != nil && !same(name, n.Value, value) || get(s.env, name) == nil && s.sets(name)
 	}
 	if !straight {
 		cmd.shell.Defaults = map[string]string{"GITHUB_WORKSPACE": call.Hole}
