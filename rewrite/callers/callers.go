@@ -60,7 +60,10 @@ func IsCaller(name string) bool {
 func named(base string) bool {
 	base = strings.ToLower(base)
 	switch base {
-	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "docker-bake.json", "docker-bake.override.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
+	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "docker-bake.json", "docker-bake.override.json", ".devcontainer.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
+		return true
+	}
+	if strings.HasSuffix(base, ".json") && strings.Contains(base, "bake") {
 		return true
 	}
 	return strings.HasPrefix(base, "makefile.") || strings.HasPrefix(base, "jenkinsfile.")
@@ -139,7 +142,7 @@ func (x *Index) file(p string) {
 	if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
 		return
 	}
-	if mayBuild(data) {
+	if mayBuild(p, data) {
 		x.understood(p, data)
 	}
 	if path.Ext(p) == ".md" {
@@ -155,7 +158,8 @@ func (x *Index) file(p string) {
 	}
 }
 
-// mayBuild reports whether a text can name a build at all: most files do not.
-func mayBuild(data []byte) bool {
-	return bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
+// mayBuild reports whether a file can name a build at all: most do not. A bake file need not
+// say the word.
+func mayBuild(p string, data []byte) bool {
+	return path.Ext(p) == ".hcl" || strings.Contains(path.Base(p), "bake") || bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
 }
