@@ -24,8 +24,8 @@ import (
 )
 
 // Each case is an archive: the files before; "change", with lines "T Dockerfile", for an
-// argument that each build of that Dockerfile takes as a secret from now on (with a third
-// word, from that file); the files after under after/, or "error", what is refused.
+// argument that each build of that Dockerfile takes as a secret from now on (with file=F,
+// from that file); the files after under after/, or "error", what is refused.
 func TestGolden(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(cases) == 0 {
@@ -105,27 +105,36 @@ func readCase(t *testing.T, file string) *golden {
 // edit does what the case asks for, by way of the front door: it reads the result again.
 func (c *golden) edit(files map[string][]byte) (map[string][]byte, error) {
 	fsys := inMemory(files)
-	x := callers.Find(fsys, slices.Sorted(maps.Keys(files)), func(string) bool { return false })
+	never := func(string) bool { return false }
+	x := new(callers.Reader).Find(fsys, slices.Sorted(maps.Keys(files)), never, never)
 	var changes []call.Change
 	for _, words := range c.change {
-		name, file := words[0], words[1]
+		name, dockerfiles := words[0], words[1:]
+		file, fromFile := strings.CutPrefix(words[len(words)-1], "file=")
+		if fromFile {
+			dockerfiles = words[1 : len(words)-1]
+		}
 		for _, b := range x.Calls {
-			passes := slices.ContainsFunc(b.Args, func(a call.Arg) bool { return a.Name == name })
-			s := &call.Secret{ID: name, From: name}
-			if len(words) > 2 {
-				s = &call.Secret{ID: name, File: words[2]}
-				passes = passes || !slices.ContainsFunc(b.Secrets, func(s call.Secret) bool { return s.ID == name })
+			change := call.Change{Build: b}
+			for _, a := range b.Args {
+				if a.Name != name {
+					continue
+				}
+				change.Drop = []string{name}
+				if a.Kind != call.Text || a.Value != "" {
+					change.Secret = &call.Secret{ID: name, From: name}
+				}
 			}
-			if !passes || !slices.Contains(b.Dockerfiles, file) {
+			if fromFile && !slices.ContainsFunc(b.Secrets, func(s call.Secret) bool { return s.ID == name }) {
+				change.Secret = &call.Secret{ID: name, File: file}
+			}
+			if change.Drop == nil && change.Secret == nil || callers.Builds(b, dockerfiles[0]) == callers.No {
 				continue
 			}
 			if b.Doubt != "" {
-				return nil, fmt.Errorf("%s:%d: %s", b.Path, b.Line, b.Doubt)
+				return nil, fmt.Errorf("%s:%d:%d: %s", b.Path, b.Line, b.Col, b.Doubt)
 			}
-			i := slices.IndexFunc(changes, func(x call.Change) bool { return x.Build == b })
-			if i < 0 {
-				changes = append(changes, call.Change{Build: b, Secret: s, Drop: []string{name}})
-			}
+			changes = append(changes, change)
 		}
 	}
 	edited, err := x.Edit(changes)
@@ -151,15 +160,10 @@ func (c *golden) compare(t *testing.T, program string, after map[string][]byte, 
 		names[w[0]] = true
 	}
 	for name, target := range was {
-		for arg := range target.Args {
-			if names[arg] {
-				delete(target.Args, arg)
-			}
-		}
 		now := is[name]
-		for arg := range now.Args {
+		for arg := range target.Args {
 			if names[arg] && slices.ContainsFunc(now.Secrets, func(s map[string]string) bool { return s["id"] == arg }) {
-				t.Errorf("%s is passed as both", arg)
+				delete(target.Args, arg)
 			}
 		}
 		got := slices.Clone(now.Secrets)

@@ -13,6 +13,7 @@ type step struct {
 	block  int // in file.blocks
 	secret string
 	arg    string
+	build  *build
 }
 
 // change edits one file. What targets share is changed for all of them, or for none.
@@ -21,7 +22,7 @@ func change(s *call.Source, changes []call.Change) ([]edit.Edit, []string, error
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &changer{s: s, universe: u, file: f, builds: u.builds(s, f), changes: changes}
+	c := &changer{s: s, universe: u, file: f, builds: u.builds(s, f)}
 	for _, ch := range changes {
 		if err := c.plan(ch); err != nil {
 			return nil, nil, err
@@ -34,6 +35,9 @@ func change(s *call.Source, changes []call.Change) ([]edit.Edit, []string, error
 			return nil, nil, s.Errorf(0, "cannot be changed with certainty")
 		}
 		b := now.blocks[st.block]
+		if st.secret != "" && c.inherited(st) {
+			continue
+		}
 		if st.secret != "" {
 			src = b.body.addSecret(src, b, st.secret)
 			continue
@@ -51,7 +55,6 @@ type changer struct {
 	universe *universe
 	file     *file
 	builds   []*call.Build
-	changes  []call.Change
 	steps    []step // secrets first: they take the arguments' place
 	needs    []string
 }
@@ -65,16 +68,6 @@ func (c *changer) same(b *call.Build) *call.Build {
 	return c.builds[h.index]
 }
 
-// asked is the change of a build, nil if there is none.
-func (c *changer) asked(b *call.Build) *call.Change {
-	for i := range c.changes {
-		if x := c.same(c.changes[i].Build); x == b {
-			return &c.changes[i]
-		}
-	}
-	return nil
-}
-
 func (c *changer) plan(ch call.Change) error {
 	b := c.same(ch.Build)
 	if b == nil {
@@ -84,159 +77,137 @@ func (c *changer) plan(ch call.Change) error {
 		return c.s.Errorf(b.Start, "%s", b.Fixed)
 	}
 	x := b.Handle.(*build)
-	for _, name := range ch.Drop {
-		if err := c.drop(b, x, name); err != nil {
+	at := x.blocks[len(x.blocks)-1]
+	for _, p := range x.passed {
+		if !slices.Contains(ch.Drop, p.arg.Name) {
+			continue
+		}
+		if err := c.drop(x, p); err != nil {
 			return err
 		}
+		at = p.block
 	}
 	if ch.Secret == nil || slices.Contains(x.secrets, ch.Secret.ID) {
 		return nil
 	}
-	return c.add(b, x, ch)
+	return c.add(b, x, at, ch.Secret)
 }
 
-// drop takes an argument out of each block that gives it to the target.
-func (c *changer) drop(b *call.Build, x *build, name string) error {
-	var last *passed
-	for i := range x.passed {
-		p := &x.passed[i]
-		if p.arg.Name != name {
-			continue
-		}
-		if last != nil && c.nullable(p) {
-			return c.s.Errorf(p.arg.Start, "where %s is not set, another block's %s counts: remove one of them", p.arg.Env, name)
-		}
-		last = p
-		for _, other := range c.sharing(p.block) {
-			if passes(other, name) && (c.asked(other) == nil || !slices.Contains(c.asked(other).Drop, name)) {
-				return c.s.Errorf(p.arg.Start, "%s is passed by %s as well, which builds %s: change them together", name, other.What, what(other))
+// drop takes an argument out of a block.
+func (c *changer) drop(x *build, p passed) error {
+	name := p.arg.Name
+	if p.arg.Kind == call.Variable && class(c.universe.variable(p.arg.Env)) == absent && c.shadows(x, p) {
+		return c.s.Errorf(p.arg.Start, "where %s is not set, the %s of another block counts: remove one of them", p.arg.Env, name)
+	}
+	for _, f := range c.universe.files {
+		for _, r := range f.refs {
+			if (r.setting == "" || r.setting == "args") && (r.member == "" || r.member == name) && r.target == p.block.label {
+				return c.s.Errorf(p.arg.Start, "%s is read elsewhere as target.%s.args: pass it there as a secret first", name, r.target)
 			}
-		}
-		for _, f := range c.universe.files {
-			for _, r := range f.refs {
-				if r.setting != "" && r.setting != "args" || r.member != "" && r.member != name || r.target != p.block.label {
-					continue
-				}
-				return c.file.errorf(p.arg.Start, "%s is read elsewhere as target.%s.args: pass it there as a secret first", name, r.target)
-			}
-		}
-		st := step{block: slices.Index(c.file.blocks, p.block), arg: name}
-		if !slices.Contains(c.steps, st) {
-			c.steps = append(c.steps, st)
 		}
 	}
+	c.do(step{block: slices.Index(c.file.blocks, p.block), arg: name, build: x})
 	return nil
 }
 
-func what(b *call.Build) string {
-	if len(b.Dockerfiles) == 0 {
-		return "another Dockerfile"
-	}
-	return strings.Join(b.Dockerfiles, " or ")
-}
-
-func passes(b *call.Build, name string) bool {
-	return slices.ContainsFunc(b.Args, func(a call.Arg) bool { return a.Name == name })
-}
-
-// nullable reports whether an argument is not passed where its variable is not set.
-func (c *changer) nullable(p *passed) bool {
-	v := c.universe.variable(p.arg.Env)
-	return p.arg.Kind == call.Variable && v != nil && class(v) == absent
-}
-
-// sharing are the builds that a block has a part in.
-func (c *changer) sharing(b *block) (out []*call.Build) {
-	for _, x := range c.builds {
-		if slices.ContainsFunc(x.Handle.(*build).target.chains, func(chain []*block) bool { return slices.Contains(chain, b) }) {
-			out = append(out, x)
+// shadows reports whether a target has the argument of a block before this one too.
+func (c *changer) shadows(x *build, p passed) bool {
+	for _, t := range x.targets {
+		for _, chain := range t.chains {
+			for _, b := range chain[:max(slices.Index(chain, p.block), 0)] {
+				items, _ := b.args()
+				if slices.ContainsFunc(items, func(i item) bool { return i.name == p.arg.Name }) {
+					return true
+				}
+			}
 		}
 	}
-	return out
+	return false
 }
 
-// add gives a secret to the target: where its argument stood if all targets there are
-// given it, else to the target alone.
-func (c *changer) add(b *call.Build, x *build, ch call.Change) error {
-	s := ch.Secret
-	at := x.target.in(c.file)
-	spec := ""
+// add gives a secret to a block.
+func (c *changer) add(b *call.Build, x *build, at *block, s *call.Secret) error {
+	spec, err := c.spec(b, x, s)
+	if err != nil || spec == "" {
+		return err
+	}
+	if strings.ContainsAny(spec, "\"\\\r\n$%") || strings.Count(spec, ",") != 1 {
+		return c.s.Errorf(b.Start, "a name that bake reads in another way: add the secret %s by hand", s.ID)
+	}
+	if a := at.attrs["secret"]; a != nil && !a.value.list {
+		return c.s.Errorf(a.start, "secrets that are put together: write them out as a list, with id=%s", s.ID)
+	}
+	for _, f := range c.universe.files {
+		for _, r := range f.refs {
+			if r.target == at.label && (r.setting == "" || r.setting == "secret") {
+				return c.s.Errorf(at.start, "the settings of the target %s are read elsewhere: add the secret %s by hand", at.label, s.ID)
+			}
+		}
+	}
+	c.do(step{block: slices.Index(c.file.blocks, at), secret: spec, build: x})
+	return nil
+}
+
+// spec is how a secret is written; "" where nothing is to be passed.
+func (c *changer) spec(b *call.Build, x *build, s *call.Secret) (string, error) {
 	switch {
 	case s.From != "":
 		var p *passed
 		for i := range x.passed {
 			if x.passed[i].arg.Name == s.From {
-				p = &x.passed[i]
+				p = &x.passed[i] // the last one counts
 			}
-		}
-		if p == nil {
-			return c.s.Errorf(b.Start, "%s does not pass %s", b.What, s.From)
 		}
 		switch {
+		case p == nil:
+			return "", c.s.Errorf(b.Start, "%s does not pass %s", b.What, s.From)
 		case p.arg.Kind == call.Text && p.arg.Value == "":
-			return nil // nothing was passed
+			return "", nil
 		case p.arg.Kind == call.Text:
-			return c.s.Errorf(p.arg.Start, "passes a literal as %s: take it from a variable or a store first", s.From)
+			return "", c.s.Errorf(p.arg.Start, "passes a literal as %s: take it from a variable or a store first", s.From)
 		case p.arg.Kind != call.Variable:
-			return c.s.Errorf(p.arg.Start, "%s", c.why(p))
+			return "", c.s.Errorf(p.arg.Start, "%s", c.why(p))
 		}
-		spec, at = "id="+s.ID+",env="+p.arg.Env, p.block
-	case s.File != "":
-		name := call.Relative(b.Dir, s.File)
-		if name == "" {
-			return c.s.Errorf(b.Start, "which folder bake runs in is not certain: add secret = [\"id=%s,src=…\"] to %s", s.ID, b.What)
+		return "id=" + s.ID + ",env=" + p.arg.Env, nil
+	case s.File == "":
+		return "id=" + s.ID + ",env=" + s.ID, nil
+	}
+	name := call.Relative(b.Dir, s.File)
+	if name == "" {
+		return "", c.s.Errorf(b.Start, "which folder bake runs in is not certain: add secret = [\"id=%s,src=…\"] to %s", s.ID, b.What)
+	}
+	if need := s.File + " is not in git: bake needs it wherever it runs"; s.Local && !slices.Contains(c.needs, need) {
+		c.needs = append(c.needs, need)
+	}
+	return "id=" + s.ID + ",src=" + name, nil
+}
+
+// inherited reports whether all targets of a block are given the secret by another one.
+func (c *changer) inherited(s step) bool {
+	return slices.ContainsFunc(c.steps, func(other step) bool {
+		if other.secret != s.secret || other.block == s.block {
+			return false
 		}
-		spec = "id=" + s.ID + ",src=" + name
-		if s.Local {
-			c.need(s.File + " is not in git: bake needs it wherever it runs")
-		}
-	default:
-		spec = "id=" + s.ID + ",env=" + s.ID
-	}
-	if strings.ContainsAny(spec, "\"\\\r\n$%") || strings.Count(spec, ",") != 1 {
-		return c.s.Errorf(b.Start, "a name that bake reads in another way: add the secret %s by hand", s.ID)
-	}
-	for _, other := range c.sharing(at) {
-		o := c.asked(other)
-		if o == nil || o.Secret == nil || *o.Secret != *s {
-			at = nil // not theirs
-			break
-		}
-	}
-	if at == nil {
-		if at = x.target.in(c.file); !slices.Contains(x.target.blocks, at) || len(c.sharing(at)) != 1 {
-			return c.s.Errorf(b.Start, "other targets would be given %s as well: change them together", s.ID)
-		}
-	}
-	if a := at.attrs["secret"]; a != nil && !a.value.list {
-		return c.file.errorf(a.start, "secrets that are put together: write them out as a list, with id=%s", s.ID)
-	}
-	for _, f := range c.universe.files {
-		for _, r := range f.refs {
-			if r.target == at.label && (r.setting == "" || r.setting == "secret") {
-				return c.file.errorf(at.start, "the settings of the target %s are read elsewhere: add the secret %s by hand", at.label, s.ID)
+		for _, t := range s.build.targets {
+			for _, chain := range t.chains {
+				at := slices.Index(chain, c.file.blocks[other.block])
+				if at < 0 || at > slices.Index(chain, c.file.blocks[s.block]) {
+					return false
+				}
 			}
 		}
-	}
-	st := step{block: slices.Index(c.file.blocks, at), secret: spec}
-	if !slices.Contains(c.steps, st) {
-		c.steps = slices.Insert(c.steps, c.secrets(), st)
-	}
-	return nil
+		return true
+	})
 }
 
-// secrets is how many steps add one.
-func (c *changer) secrets() int {
-	i := slices.IndexFunc(c.steps, func(s step) bool { return s.secret == "" })
-	if i < 0 {
-		return len(c.steps)
-	}
-	return i
-}
-
-func (c *changer) need(text string) {
-	if !slices.Contains(c.needs, text) {
-		c.needs = append(c.needs, text)
+// do adds a step: the secrets come before the arguments, whose place they take.
+func (c *changer) do(s step) {
+	switch i := slices.IndexFunc(c.steps, func(s step) bool { return s.secret == "" }); {
+	case slices.Contains(c.steps, s):
+	case s.secret != "" && i >= 0:
+		c.steps = slices.Insert(c.steps, i, s)
+	default:
+		c.steps = append(c.steps, s)
 	}
 }
 

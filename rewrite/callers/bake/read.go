@@ -2,7 +2,6 @@ package bake
 
 import (
 	"encoding/csv"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -11,14 +10,14 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
-	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 )
 
-// build is what a call.Build of this package is made of.
+// build is what a call.Build of this package is made of: the blocks of one label in a file.
 type build struct {
 	index   int // among the builds of the file
-	target  *target
-	passed  []passed // in the file that was read, the one that counts last
+	blocks  []*block
+	targets []*target // that the blocks have a part in
+	passed  []passed
 	secrets []string // ids
 }
 
@@ -37,36 +36,39 @@ func read(s *call.Source) ([]*call.Build, error) {
 	return u.builds(s, own), nil
 }
 
-// builds returns the builds that the blocks of a file have a part in.
+// builds returns one for each target of a file. It reads the Dockerfiles of the target and
+// of all that inherit from it.
 func (u *universe) builds(s *call.Source, f *file) []*call.Build {
 	var out []*call.Build
-	declared := map[string]map[string]bool{}
-	all := u.targets(f)
-	for _, t := range all {
-		if u.template(t) {
+	targets := u.targets(f)
+	seen := map[string]bool{}
+	for _, first := range f.blocks {
+		if seen[first.label] {
 			continue
 		}
-		at := t.in(f)
-		b := &call.Build{Path: s.Path, Start: at.start, End: at.end, What: "the target " + t.name, Builder: call.Builder{Engine: call.Buildx, Why: "docker buildx bake"}}
-		b.Line, b.Col = s.Position(b.Start)
-		u.place(b, t)
-		x := &build{target: t, index: len(out)}
-		for _, chain := range t.chains {
-			for _, block := range chain {
-				if block.file == f {
-					b.Fixed = u.args(s, b, x, block)
-				}
-				if b.Fixed != "" {
-					break
-				}
+		seen[first.label] = true
+		x := &build{index: len(out)}
+		for _, b := range f.blocks {
+			if b.label == first.label {
+				x.blocks = append(x.blocks, b)
 			}
 		}
-		u.secrets(b, x)
-		for i, p := range x.passed {
-			last := !slices.ContainsFunc(x.passed[i+1:], func(q passed) bool { return q.arg.Name == p.arg.Name })
-			if last && u.declares(b, p.arg.Name, declared) {
-				b.Args = append(b.Args, p.arg)
+		own, heirs := u.having(targets, x.blocks)
+		b := &call.Build{Path: s.Path, Start: first.start, End: first.end, What: "the target " + first.label, Builder: call.Builder{Engine: call.Buildx, Why: "docker buildx bake"}}
+		b.Line, b.Col = s.Position(b.Start)
+		for _, block := range x.blocks {
+			if fixed := u.args(s, x, block); fixed != "" {
+				b.Fixed = fixed
 			}
+		}
+		if u.template(own, heirs) {
+			own = nil
+		}
+		x.targets = slices.Concat(own, heirs)
+		u.places(b, x.targets)
+		u.secrets(b, x, f)
+		for _, p := range x.passed {
+			b.Args = append(b.Args, p.arg)
 		}
 		b.Handle = x
 		out = append(out, b)
@@ -74,105 +76,111 @@ func (u *universe) builds(s *call.Source, f *file) []*call.Build {
 	return out
 }
 
-// in is the block of a file that has most to say about the target: its own.
-func (t *target) in(f *file) *block {
-	var inherited *block
-	for _, chain := range t.chains {
-		for _, b := range chain {
-			switch {
-			case b.file != f:
-			case slices.Contains(t.blocks, b):
-				return b
-			default:
-				inherited = b
-			}
+// having returns the targets that are made of blocks, and those that inherit from them.
+func (u *universe) having(targets []*target, blocks []*block) (own, heirs []*target) {
+	for _, t := range targets {
+		if slices.ContainsFunc(t.blocks, func(b *block) bool { return b.label == blocks[0].label }) {
+			own = append(own, t)
+		} else if slices.ContainsFunc(slices.Concat(t.chains...), func(b *block) bool { return slices.Contains(blocks, b) }) {
+			heirs = append(heirs, t)
 		}
 	}
-	return inherited
+	return own, heirs
 }
 
-// template reports a target that is only there to be inherited from: nobody lists it, and
-// it names nothing to build.
-func (u *universe) template(t *target) bool {
-	inherited := false
-	for _, f := range u.files {
-		if f.groups[t.name] {
-			return false
-		}
-		for _, b := range f.blocks {
-			if a := b.attrs["inherits"]; a != nil && !slices.Contains(t.blocks, b) {
-				for _, i := range a.value.items {
-					name, ok := literal(i.value.expr)
-					inherited = inherited || ok && name == t.name
-				}
-			}
-		}
-	}
-	if !inherited || t.name == "default" {
+// template reports targets that are only there to be inherited from: nobody lists them, and
+// they name nothing to build.
+func (u *universe) template(own, heirs []*target) bool {
+	if len(heirs) == 0 {
 		return false
 	}
-	for _, chain := range t.chains {
-		for _, b := range chain {
-			for _, name := range []string{"context", "dockerfile", "dockerfile-inline"} {
-				if b.attrs[name] != nil && !strings.HasPrefix(t.name, "_") {
-					return false
-				}
+	for _, t := range own {
+		if t.name == "default" || slices.ContainsFunc(u.files, func(f *file) bool { return f.groups[t.name] }) {
+			return false
+		}
+		if strings.HasPrefix(t.name, "_") {
+			continue
+		}
+		for _, b := range t.blocks {
+			if b.attrs["context"] != nil || b.attrs["dockerfile"] != nil || b.attrs["dockerfile-inline"] != nil {
+				return false
 			}
 		}
 	}
 	return true
 }
 
-// place says what a target builds, for each way to put its files together.
-func (u *universe) place(b *call.Build, t *target) {
-	b.Doubt = t.doubt
-	for i, chain := range t.chains {
-		get := func(setting, unset string) (string, bool) {
-			out, varies := unset, false
-			for _, block := range chain {
-				a := block.attrs[setting]
-				if a == nil || a.value.expr != nil && isNull(a.value.expr) {
-					continue
-				}
-				matrix := t.matrix
-				if !slices.Contains(t.blocks, block) {
-					matrix = nil
-				}
-				out, varies = u.text(a.value.expr, matrix)
+// places says what targets build: all of it.
+func (u *universe) places(b *call.Build, targets []*target) {
+	b.Near = true
+	for i, t := range targets {
+		for j, chain := range t.chains {
+			p, stage := u.place(t, chain)
+			if t.doubt != "" {
+				p.Doubt, p.Near = t.doubt, false
 			}
-			return out, varies
-		}
-		context, varies := get("context", ".")
-		file, v := get("dockerfile", "")
-		if file == "" {
-			file = "Dockerfile"
-		}
-		stage, w := get("target", "")
-		var p call.Place
-		if inline, _ := get("dockerfile-inline", ""); inline == "" {
-			p = u.resolve(context, file)
-			if p.Doubt == "" && (varies || v) {
-				p.Doubt = "a variable says which Dockerfile it builds"
+			if p.Doubt != "" {
+				if b.Near = b.Near && p.Near; b.Doubt == "" || !p.Near {
+					b.Doubt = p.Doubt
+				}
 			}
-		}
-		switch {
-		case strings.Contains(stage, call.Hole):
-			stage, p.Doubt = "", "which stage it builds is known only when it runs"
-		case w && p.Doubt == "":
-			p.Doubt = "a variable says which stage it builds"
-		}
-		if b.Doubt == "" {
-			b.Doubt = p.Doubt
-		}
-		if i == 0 {
-			b.Dockerfiles, b.Context, b.Dir, b.Target = p.Dockerfiles, p.Context, p.Dir, stage
-			continue
-		}
-		if !slices.Equal(p.Dockerfiles, b.Dockerfiles) || p.Context != b.Context || stage != b.Target {
+			if i == 0 && j == 0 {
+				b.Dockerfiles, b.Context, b.Dir, b.Target = p.Dockerfiles, p.Context, p.Dir, stage
+				continue
+			}
+			if j > 0 && !slices.Equal(p.Dockerfiles, b.Dockerfiles) {
+				b.Doubt, b.Near = "another bake file beside it may say what it builds", false
+			}
 			b.Dockerfiles = slices.Compact(slices.Sorted(slices.Values(slices.Concat(b.Dockerfiles, p.Dockerfiles))))
-			b.Context, b.Dir, b.Doubt = "", "", "another bake file beside it may say what it builds"
+			for _, x := range []struct {
+				have *string
+				want string
+			}{{&b.Context, p.Context}, {&b.Dir, p.Dir}, {&b.Target, stage}} {
+				if *x.have != x.want {
+					*x.have = ""
+				}
+			}
 		}
 	}
+	b.Near = b.Near && b.Doubt != ""
+}
+
+// place is what the blocks of a target come to.
+func (u *universe) place(t *target, chain []*block) (p call.Place, stage string) {
+	get := func(setting, unset string) (string, bool) {
+		out, varies := unset, false
+		for _, block := range chain {
+			a := block.attrs[setting]
+			if a == nil || a.value.expr != nil && isNull(a.value.expr) {
+				continue
+			}
+			matrix := t.matrix
+			if !slices.Contains(t.blocks, block) {
+				matrix = nil
+			}
+			out, varies = u.text(a.value.expr, matrix)
+		}
+		return out, varies
+	}
+	context, varies := get("context", ".")
+	file, v := get("dockerfile", "")
+	if file == "" {
+		file = "Dockerfile"
+	}
+	stage, w := get("target", "")
+	if inline, _ := get("dockerfile-inline", ""); inline == "" {
+		p = u.resolve(context, file)
+		if p.Doubt == "" && (varies || v) {
+			p.Doubt = "a variable says which Dockerfile it builds"
+		}
+	}
+	switch {
+	case strings.Contains(stage, call.Hole):
+		stage, p.Doubt, p.Near = "", "which stage it builds is known only when it runs", false
+	case w && p.Doubt == "":
+		p.Doubt = "a variable says which stage it builds"
+	}
+	return p, stage
 }
 
 // resolve finds a Dockerfile from the folders that bake may run in: the file's, and those
@@ -193,7 +201,7 @@ func (u *universe) resolve(context, file string) call.Place {
 }
 
 // args adds what a block passes. fixed says why it cannot be changed.
-func (u *universe) args(s *call.Source, b *call.Build, x *build, block *block) (fixed string) {
+func (u *universe) args(s *call.Source, x *build, block *block) (fixed string) {
 	items, ok := block.args()
 	if !ok {
 		a := block.attrs["args"]
@@ -206,9 +214,6 @@ func (u *universe) args(s *call.Source, b *call.Build, x *build, block *block) (
 	for _, i := range items {
 		if i.value.expr == nil || isNull(i.value.expr) {
 			continue // not passed
-		}
-		if slices.ContainsFunc(x.passed, func(p passed) bool { return p.block == block && p.item.start == i.start }) {
-			continue
 		}
 		arg := call.Arg{Name: i.name, Start: i.start, End: i.end, Value: string(s.Src[i.value.start:i.value.end])}
 		arg.Line, _ = s.Position(i.start)
@@ -288,25 +293,29 @@ func (u *universe) mentioned(v *value, seen map[string]bool) (out []string) {
 	return out
 }
 
-// secrets adds those that a target passes, whichever file says so.
-func (u *universe) secrets(b *call.Build, x *build) {
-	for _, chain := range x.target.chains {
-		for _, block := range chain {
-			a := block.attrs["secret"]
-			if a == nil {
+// secrets adds those that the targets of a block pass by what this file says.
+func (u *universe) secrets(b *call.Build, x *build, f *file) {
+	chains := [][]*block{x.blocks}
+	for _, t := range x.targets {
+		if slices.ContainsFunc(t.blocks, func(b *block) bool { return slices.Contains(x.blocks, b) }) {
+			chains = append(chains, t.chains...)
+		}
+	}
+	for _, block := range slices.Concat(chains...) {
+		a := block.attrs["secret"]
+		if a == nil || block.file != f {
+			continue
+		}
+		for _, i := range a.value.items {
+			s := secret(i.value)
+			if s.ID == "" || slices.Contains(x.secrets, s.ID) {
 				continue
 			}
-			for _, i := range a.value.items {
-				s := secret(i.value)
-				if s.ID == "" || slices.Contains(x.secrets, s.ID) {
-					continue
-				}
-				if s.File != "" {
-					s.File = path.Join(b.Dir, s.File)
-				}
-				x.secrets = append(x.secrets, s.ID)
-				b.Secrets = append(b.Secrets, s)
+			if s.File != "" {
+				s.File = path.Join(b.Dir, s.File)
 			}
+			x.secrets = append(x.secrets, s.ID)
+			b.Secrets = append(b.Secrets, s)
 		}
 	}
 }
@@ -341,58 +350,4 @@ func secret(v *value) (s call.Secret) {
 		set(key, val)
 	}
 	return s
-}
-
-// declares reports whether a build may read an argument: false only where each of its
-// Dockerfiles is certain, and none has it. What no Dockerfile declares is not passed on.
-func (u *universe) declares(b *call.Build, name string, known map[string]map[string]bool) bool {
-	if b.Doubt != "" || len(b.Dockerfiles) == 0 || u.project.FS == nil {
-		return true
-	}
-	upper := strings.ToUpper(name)
-	if strings.HasPrefix(upper, "BUILDKIT_") || strings.HasSuffix(upper, "_PROXY") || upper == "SOURCE_DATE_EPOCH" {
-		return true
-	}
-	for _, p := range b.Dockerfiles {
-		names, ok := known[p]
-		if !ok {
-			names = declarations(u.project.FS, p)
-			known[p] = names
-		}
-		if names == nil || names[name] {
-			return true
-		}
-	}
-	return false
-}
-
-// declarations are the arguments that a Dockerfile declares; nil: not certain.
-func declarations(fsys fs.FS, p string) map[string]bool {
-	src, err := fs.ReadFile(fsys, p)
-	if err != nil {
-		return nil
-	}
-	f, err := dockerfile.Parse(p, src)
-	if err != nil {
-		return nil
-	}
-	for _, d := range f.Directives {
-		if d.Name == "syntax" && !strings.Contains(d.Value, "docker/dockerfile") {
-			return nil
-		}
-	}
-	out := map[string]bool{}
-	for _, in := range f.Instructions {
-		if in.Name != "arg" {
-			continue
-		}
-		pairs := in.Pairs()
-		if len(pairs) == 0 {
-			return nil
-		}
-		for _, pair := range pairs {
-			out[pair.Name] = true
-		}
-	}
-	return out
 }
