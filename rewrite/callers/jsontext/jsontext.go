@@ -218,6 +218,18 @@ func (p *parser) text() string {
 	return s
 }
 
+// Commented reports whether something is said within a value, beside its members.
+func Commented(src []byte, v *Value) bool {
+	at := v.Start + 1
+	for _, m := range v.Members {
+		if bytes.ContainsRune(src[at:m.Start], '/') {
+			return true
+		}
+		at = m.End
+	}
+	return bytes.ContainsRune(src[at:v.End], '/')
+}
+
 // newline is how the lines of a text end.
 func newline(src []byte) string {
 	if i := bytes.IndexByte(src, '\n'); i > 0 && src[i-1] == '\r' {
