@@ -107,6 +107,7 @@ func (p *push) read(b *call.Build) {
 	var ok bool
 	if p.args, ok = list(p.value.Value); !ok {
 		b.Fixed = "how its build-args are quoted is not understood: move the argument to secrets there"
+		b.Hidden = true
 		p.step.names(b, p.value)
 		return
 	}
@@ -117,6 +118,7 @@ func (p *push) read(b *call.Build) {
 		}
 		if _, known := e.name(); !known {
 			b.Fixed = "which build arguments it passes is known only when it runs: what makes them must leave this one out, and secrets must have it"
+			b.Hidden = true
 			p.filled(b, e)
 			p.made(b, e)
 			continue

@@ -59,7 +59,7 @@ func (s *step) run() {
 			if was.Target != b.Target {
 				was.Target = ""
 			}
-			was.Fixed = or(was.Fixed, b.Fixed)
+			was.Fixed, was.Hidden = or(was.Fixed, b.Fixed), was.Hidden || b.Hidden
 			found[i] = &was
 		}
 	}
