@@ -53,6 +53,9 @@ type Build struct {
 	// another repository"), "" if one can.
 	Fixed string
 
+	// Hidden says that it passes arguments whose names cannot be seen.
+	Hidden bool
+
 	// Handle is what the reader of the format needs to find the place again.
 	Handle any
 }

@@ -96,7 +96,7 @@ func (sc *scene) passed(out *call.Build, b *build) {
 		s, _ := literal(value)
 		name, _, given := strings.Cut(s, "=")
 		if !given && len(s) < len(value) || name == "" || !given && !validName(name) {
-			out.Fixed = or(out.Fixed, "it passes build arguments whose names are known only when it runs")
+			out.Fixed, out.Hidden = or(out.Fixed, "it passes build arguments whose names are known only when it runs"), true
 			continue
 		}
 		a := arg{option: o, name: name, kind: call.Bare}

@@ -241,6 +241,9 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 		if b.strips(s.ID) {
 			return "", &Error{b.cmd.Start, "the wrapper takes " + s.ID + " out of the environment"}
 		}
+		if e.sc.t.CanSet && e.sc.t.SetStored {
+			return e.stored(b, s.ID)
+		}
 		e.need("add " + s.ID + " to the secrets of the CI, so that " + b.tool.what + " has it in its environment")
 		return "id=" + s.ID + ",env=" + s.ID, nil
 	}
@@ -258,6 +261,18 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 		return "", &Error{b.cmd.Start, "the name of the file " + s.File + " needs quoting"}
 	}
 	return "id=" + s.ID + ",src=" + name, nil
+}
+
+// stored asks for a variable with the value that the store has.
+func (e *editor) stored(b *build, id string) (string, error) {
+	for _, name := range []string{id, "BUILD_" + id} {
+		if !validName(name) || reads(name) || e.sc.s.Assigned[name] || len(e.sc.s.UsesOf(name)) > 0 || e.sc.t.Taken != nil && e.sc.t.Taken(name, "") || b.strips(name) || b.shell != nil {
+			continue
+		}
+		e.res.Set = append(e.res.Set, Assignment{Name: name, Secret: id})
+		return "id=" + id + ",env=" + name, nil
+	}
+	return "", &Error{b.cmd.Start, "the variable that would hand over " + id + " has another value already"}
 }
 
 func (e *editor) need(s string) {

@@ -49,7 +49,7 @@ func (sc *scene) dirs(s *shell.Script, c *shell.Command) []string {
 		switch {
 		case rooted:
 			add(path.Join(".", rest))
-		case p == "?" || strings.HasPrefix(p, "/") || strings.HasPrefix(p, "~"):
+		case p == "?" || strings.Contains(p, call.Hole) || strings.HasPrefix(p, "/") || strings.HasPrefix(p, "~"):
 			add(call.Hole)
 		default:
 			for _, d := range sc.t.Dirs {

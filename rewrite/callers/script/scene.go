@@ -34,16 +34,23 @@ func open(p *call.Project, t *Text) (*scene, error) {
 	turn := 0
 	parse := func() (*shell.Script, error) {
 		return shell.ParseIn(t.Code, t.Dialect, func(w shell.Word) (string, bool) {
-			v := sc.values(sc.read(w).chars, 1)
-			if len(v) == 0 || slices.ContainsFunc(v, func(s string) bool { return s == "" || strings.Contains(s, call.Hole) }) {
+			chars := sc.read(w).chars
+			filled := slices.ContainsFunc(chars, func(c char) bool { return c.hole != nil })
+			if w.IsLit && !filled {
 				return "", false
+			}
+			v := sc.values(chars, 1)
+			if len(v) == 0 || slices.ContainsFunc(v, func(s string) bool { return s == "" || strings.Contains(s, call.Hole) }) {
+				return call.Hole, filled // what stands in its place is no name of a folder
 			}
 			if len(v) == 1 {
 				return v[0], true
 			}
 			differ = differ || list != nil && !slices.Equal(list, v)
-			list = v
-			return v[turn], !differ
+			if list = v; differ {
+				return call.Hole, filled
+			}
+			return v[turn], true
 		})
 	}
 	again, err := parse()

@@ -73,7 +73,7 @@ func (e *editor) set(name, value string) {
 			return
 		}
 	}
-	e.res.Set = append(e.res.Set, Assignment{name, value})
+	e.res.Set = append(e.res.Set, Assignment{Name: name, Value: value})
 }
 
 // fromHoles reports whether a value is made of holes and text only, with a hole.
@@ -223,7 +223,7 @@ func (e *editor) free(b *build, a *arg, name string) bool {
 			return false
 		}
 	}
-	if e.sc.t.CanSet && fromHoles(a.value) && e.sc.s.Assigned[name] {
+	if e.sc.t.CanSet && fromHoles(a.value) && (e.sc.s.Assigned[name] || e.sc.t.Taken != nil && e.sc.t.Taken(name, text(a.value))) {
 		return false
 	}
 	return !e.readonly(name)
