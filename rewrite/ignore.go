@@ -65,6 +65,14 @@ func ignored(f *dockerfile.File, secrets []*flow.Secret, x Finding) bool {
 	return false
 }
 
+// LeftAlone reports whether a comment above one of the secret's origins in File leaves it alone,
+// for whichever rule: a fix for something else must not take it along.
+func (p *Pass) LeftAlone(s *flow.Secret) bool {
+	return slices.ContainsFunc(s.Origins, func(o flow.Origin) bool {
+		return o.In != nil && slices.ContainsFunc(ignoreComments(p.File, o.In), func(c ignoreComment) bool { return c.rule != "" && c.reason != "" })
+	})
+}
+
 // ignoredLine reports whether a comment above the line of a finding, or at its end, leaves
 // it alone: of a compose file, whose comments begin with # too.
 func ignoredLine(src []byte, x Finding) bool {

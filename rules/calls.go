@@ -108,6 +108,15 @@ func (want passed) inPlace(p *rewrite.Pass, b *call.Build, c *composition) (reas
 			change.Secret = &call.Secret{ID: want.id, From: a.Name}
 		}
 	}
+	if change.Secret != nil {
+		a := from(b, change.Secret.From)
+		for _, x := range b.Secrets {
+			same := x.File == "" && (x.Env == a.Env && a.Kind == call.Variable || x.Env == a.Name && a.Kind == call.Bare)
+			if x.ID == want.id && (x.Env != "" || x.File != "") && !same {
+				return place + " passes a secret " + want.id + " too, which may have another value: leave the one that counts"
+			}
+		}
+	}
 	if change.Secret == nil && want.always && want.id != "" {
 		return place + " passes it empty, which it cannot be any more"
 	}
@@ -181,6 +190,9 @@ func together(p *rewrite.Pass, s *flow.Secret) (all []elsewhere, reason string) 
 				also := inFile(p, name, names(s))
 				if also == nil {
 					return nil, placeOf(b) + " passes it as a build argument, and builds " + name + " with it too"
+				}
+				if also.p.LeftAlone(also.s) {
+					return nil, placeOf(b) + " passes it as a build argument, and builds " + name + " with it too, where a comment says to leave it alone"
 				}
 				all, next = append(all, *also), append(next, *also)
 			}

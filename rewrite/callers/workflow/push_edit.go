@@ -28,7 +28,13 @@ func (p *push) edit(draft *yamledit.Draft, changes []call.Change) (needs []strin
 		drop = append(drop, c.Drop...)
 	}
 	for _, c := range changes {
-		if c.Secret == nil || have[c.Secret.ID] {
+		if c.Secret == nil {
+			continue
+		}
+		if have[c.Secret.ID] {
+			if c.Secret.From != "" && !p.passes(c.Secret) {
+				return nil, p.src.Errorf(b.Start, "it passes a secret %s too, which may have another value than the argument: leave the one that counts", c.Secret.ID)
+			}
 			continue
 		}
 		have[c.Secret.ID] = true
@@ -51,6 +57,39 @@ func (p *push) edit(draft *yamledit.Draft, changes []call.Change) (needs []strin
 		return nil, err
 	}
 	return needs, nil
+}
+
+// passes reports whether a secret that is passed already has the value of an argument, or the
+// argument has none.
+func (p *push) passes(s *call.Secret) bool {
+	value := func(e entry) string {
+		_, v, _ := strings.Cut(e.text, "=")
+		return spaced(v)
+	}
+	want, bare := "", false
+	for _, e := range p.args { // the last one of a name counts
+		if name, known := e.name(); known && name == s.From {
+			want, bare = value(e), e.arg().Kind == call.Bare
+		}
+	}
+	if want == "" && !bare {
+		return true
+	}
+	for _, in := range []string{"secrets", "secret-envs"} {
+		n, _ := p.input(in)
+		entries, _ := list(text(n))
+		for _, e := range entries {
+			name, known := e.name()
+			switch {
+			case !known || name != s.ID:
+			case in == "secret-envs" && (bare && value(e) == s.From || want == "${{env."+value(e)+"}}"):
+				return true
+			case in == "secrets" && (!bare && value(e) == want || bare && value(e) == "${{env."+s.From+"}}"):
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // move finds what an argument becomes.
