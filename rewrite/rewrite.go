@@ -236,7 +236,10 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 			if f.Fix != nil && f.Rule.Run != nil {
 				// Its words name lines: those of the file as it is on disk. A compose rule's name what the secret is called: as the fix did.
 				told := *fix
-				told.Title, told.Needs = f.Fix.Title, f.Fix.Needs
+				told.Title = f.Fix.Title
+				if slices.Equal(f.Fix.Passes, fix.Passes) { // else another fix took the name, which they tell
+					told.Needs = f.Fix.Needs
+				}
 				r.Fix = &told
 			}
 		} else if why, ok := withdrawn[f.key()]; ok {

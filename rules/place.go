@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/callers"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 )
@@ -41,9 +42,35 @@ func placeFor(p *rewrite.Pass, s *flow.Secret) (pl place, reason string) {
 	if own := path.Base(path.Dir(p.File.Path)); path.Dir(p.File.Path) != "." && !slices.Contains(ids, identifier(own)+"_"+s.ID) {
 		ids = append(ids, identifier(own)+"_"+s.ID)
 	}
+	if len(ids) > 1 && storedBeside(p, s, dir) {
+		ids = ids[1:]
+	}
 	base := strings.NewReplacer("Dockerfile.", "", ".Dockerfile", "", ".dockerfile", "", "Dockerfile", "image", "Containerfile", "image").Replace(path.Base(p.File.Path))
 	ids = append(ids, identifier(base)+"_"+s.ID)
 	return placing{dir, ids, s.Value.Reveal(), []string{p.File.Path}}.find(p.Workspace, &ignores{ws: p.Workspace})
+}
+
+// storedBeside reports whether another secrets folder has another value under the secret's name,
+// and something besides compose builds the Dockerfile: the store of a CI has one value of a name.
+func storedBeside(p *rewrite.Pass, s *flow.Secret, dir string) bool {
+	built := false
+	var all []string
+	for _, b := range p.Workspace.Project().Callers().Calls {
+		built = built || !b.Prose && callers.Builds(b, p.File.Path) == callers.Yes
+		all = append(all, b.Dockerfiles...)
+	}
+	for _, other := range all {
+		for folder := path.Dir(other); ; folder = path.Dir(folder) {
+			old, err := p.Workspace.ReadFile(path.Join(folder, rewrite.SecretsDir, s.ID))
+			if built && err == nil && folder != dir && string(old) != s.Value.Reveal() {
+				return true
+			}
+			if folder == "." {
+				break
+			}
+		}
+	}
+	return false
 }
 
 // find returns the place under the first name that is free, or has the value already.

@@ -265,7 +265,13 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 
 // stored asks for a variable with the value that the store has.
 func (e *editor) stored(b *build, id string) (string, error) {
-	for _, name := range []string{id, "BUILD_" + id} {
+	plain := strings.Map(func(r rune) rune {
+		if validName("x" + string(r)) {
+			return r
+		}
+		return '_'
+	}, id)
+	for _, name := range []string{id, plain, "BUILD_" + plain} {
 		if !validName(name) || reads(name) || e.sc.s.Assigned[name] || len(e.sc.s.UsesOf(name)) > 0 || e.sc.t.Taken != nil && e.sc.t.Taken(name, "") || b.strips(name) || b.shell != nil {
 			continue
 		}
