@@ -248,7 +248,12 @@ func (p *Plan) collect(path string, first, last *state, fixed map[string]*Fix, w
 			// The last state knows best why it is left: another fix may have changed it.
 			r.Fix, r.Reason = last.findings[i].Fix, last.findings[i].Reason
 		} else if i < 0 && f.Key != "" && !f.Note {
-			r.Outcome, r.Fix, r.Reason = Fixed, takenAway(f, fixed), ""
+			taken := takenAway(f, fixed)
+			if f.Fix != nil && strings.Contains(taken.Title, "("+f.Path+")") { // its words name the lines of another file first
+				told := *taken
+				told.Title, taken = f.Fix.Title, &told
+			}
+			r.Outcome, r.Fix, r.Reason = Fixed, taken, ""
 		}
 		done[f.key()] = true
 		p.Results = append(p.Results, p.place(r, first))

@@ -9,6 +9,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/callers"
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
+	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 )
 
@@ -252,6 +253,33 @@ func (c *composition) tell(need string) {
 	}
 }
 
+// notInGit tells of the files that callers take values from and that a fresh checkout has not.
+func (c *composition) notInGit(edited []callers.Edited) {
+	by := map[string][]string{}
+	var files []string
+	for _, x := range c.calls {
+		if x.Build.Prose || x.Secret == nil || x.Secret.From != "" || !x.Secret.Local || slices.Contains(by[x.Secret.File], x.Build.Path) {
+			continue
+		}
+		if slices.ContainsFunc(edited, func(e callers.Edited) bool {
+			return e.Path == x.Build.Path && !slices.ContainsFunc(e.Needs, func(n string) bool { return strings.Contains(n, " is not in git") }) &&
+				slices.ContainsFunc(e.Edits, func(y edit.Edit) bool { return strings.Contains(y.New, "id="+x.Secret.ID+",src=") })
+		}) {
+			if by[x.Secret.File] == nil {
+				files = append(files, x.Secret.File)
+			}
+			by[x.Secret.File] = append(by[x.Secret.File], x.Build.Path)
+		}
+	}
+	for _, file := range files {
+		need := " needs it wherever it runs"
+		if len(by[file]) > 1 {
+			need = " need it wherever they run"
+		}
+		c.tell(file + " is not in git: " + strings.Join(by[file], ", ") + need)
+	}
+}
+
 // callChanges returns the edits of all callers. What a README says is changed where that is
 // certain, and told where it is not: it builds nothing.
 func (c *composition) callChanges() (changes []rewrite.Change, reason string) {
@@ -276,6 +304,7 @@ func (c *composition) callChanges() (changes []rewrite.Change, reason string) {
 			c.tell(placeOf(x.Build) + ": the command there must not pass " + strings.Join(x.Drop, ", ") + " any more")
 		}
 	}
+	c.notInGit(edited)
 	for _, e := range edited {
 		for _, need := range e.Needs {
 			c.tell(need)

@@ -41,6 +41,7 @@ func (s *step) wrapper(name string) {
 		b.Fixed = "kaniko takes no build secrets: build with docker/build-push-action"
 		s.place(b, true)
 	case len(inputs) == 0:
+		s.silent(b, name)
 		return
 	case strings.HasPrefix(name, "./"):
 		b.Builder.Engine = call.Other
@@ -59,6 +60,35 @@ func (s *step) wrapper(name string) {
 	}
 	s.add(b, &handle{})
 }
+
+// silent notes a step, or a job, of somebody else that names a Dockerfile of the project and passes
+// no argument: what it builds may need a secret one day. What only reads the file is left out.
+func (s *step) silent(b *call.Build, name string) {
+	file := ""
+	for _, e := range get(s.node, "with").Entries() {
+		if slices.Contains(fileInputs, squeezed(e.Key.Value)) {
+			file = text(e.Value.Deref())
+		}
+	}
+	if file == "" || strings.HasPrefix(name, "./") || !strings.Contains(name, "build") && readsOnly().MatchString(name) {
+		return
+	}
+	if s.place(b, false); len(b.Dockerfiles) == 0 {
+		return
+	}
+	b.Fixed = "whether the action can is not known here: build with docker/build-push-action"
+	if s.i < 0 {
+		b.Fixed = "whether the workflow can is not known here"
+	}
+	if !strings.Contains(name, "build") && b.Doubt == "" {
+		b.Doubt = "what " + name + " does is not known here"
+	}
+	s.add(b, &handle{})
+}
+
+var readsOnly = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`lint|trivy|scan|check|dockle|snyk|grype|kics|semgrep|update|bump|version`)
+})
 
 func squeezed(name string) string {
 	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
