@@ -49,6 +49,9 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 	if !want.always || want.id == "" {
 		return ""
 	}
+	for _, m := range c.index.Unread() {
+		c.tell(at(m.Path, m.Line) + " builds an image, in a way that is not understood: where it builds this one, it must pass --secret id=" + want.id)
+	}
 	for _, b := range c.index.Calls {
 		sure := callers.Builds(b, p.File.Path)
 		if sure == callers.No || slices.Contains(s.Calls, b) || slices.ContainsFunc(b.Secrets, func(x call.Secret) bool { return x.ID == want.id }) {
@@ -61,6 +64,8 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 			c.tell(placeOf(b) + " must pass --secret id=" + want.id)
 		case b.Fixed != "":
 			return placeOf(b) + " builds it and would have to pass the secret: " + b.Fixed
+		case want.source != "" && b.Context == "" && !b.Prose:
+			return placeOf(b) + " builds it from more than one folder, or from one that is not known: pass --secret id=" + want.id + ",src=" + want.source + " from its build context there first"
 		case want.source != "" && b.Context == "":
 			c.tell(placeOf(b) + " must pass --secret id=" + want.id + ",src=" + want.source + " from its build context")
 		case want.source != "":

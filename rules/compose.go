@@ -68,6 +68,9 @@ func composeBuilds(p *rewrite.Pass, s *flow.Secret, drop []string, id, file stri
 			def := compose.NamedSecret{Name: id, SecretDef: compose.SecretDef{Environment: env}}
 			if file != "" && env == "" {
 				def.SecretDef = compose.SecretDef{File: relative(path.Dir(svc.File.Path), file)}
+				if s.Exposure == flow.Build {
+					c.tell("wherever else the project is built, put the value into " + file)
+				}
 			}
 			part.define(def)
 		}

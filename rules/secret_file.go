@@ -226,7 +226,11 @@ func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, 
 		lower("%s changes too: it has the same ignore file", x.Path)
 	}
 	if p.Workspace.Tracked(file) {
-		needs = append(needs, "git has the file: git rm --cached "+file)
+		need := "git has the file: git rm --cached " + file
+		if calls := fix.Callers(); len(calls) > 0 {
+			need += ", and what runs elsewhere has to write it before it builds (" + strings.Join(calls, ", ") + ")"
+		}
+		needs = append(needs, need)
 		fix.Rotate = []string{s.Name}
 	}
 	fix.Needs = strings.Join(needs, "; ")

@@ -44,6 +44,13 @@ func (x *Index) Passing(dockerfile string, names []string) (builds []*call.Build
 	return builds, unseen
 }
 
+// Unread returns the lines with a build command that no build which is understood accounts for.
+func (x *Index) Unread() []Mention {
+	return slices.DeleteFunc(slices.Clone(x.Lines), func(m Mention) bool {
+		return slices.ContainsFunc(x.Calls, func(b *call.Build) bool { return b.Path == m.Path && b.Line <= m.Line && m.Line <= x.last[b] })
+	})
+}
+
 // claimed reports whether a build that is understood accounts for a mention.
 func (x *Index) claimed(m Mention, name string) bool {
 	return slices.ContainsFunc(x.Calls, func(b *call.Build) bool {

@@ -34,6 +34,7 @@ type Index struct {
 	Commands []Command            // that are run in containers
 	Tags     []string             // names that images are built under, without their tags
 
+	Lines []Mention     // that have a build command, understood or not
 	Calls []*call.Build // builds of files that are understood, by path
 
 	project *call.Project
@@ -124,6 +125,7 @@ func (x *Index) join(one *Index) {
 	}
 	x.Builds = x.Builds || one.Builds
 	x.Commands = append(x.Commands, one.Commands...)
+	x.Lines = append(x.Lines, one.Lines...)
 	for _, t := range one.Tags {
 		if !slices.Contains(x.Tags, t) {
 			x.Tags = append(x.Tags, t)
@@ -152,6 +154,7 @@ func (x *Index) file(p string) {
 	x.Builds = x.Builds || bytes.Contains(data, []byte("docker build")) || bytes.Contains(data, []byte("buildx")) || bytes.Contains(data, []byte("build-push-action")) ||
 		bytes.Contains(data, []byte("podman build")) || bytes.Contains(data, []byte("buildah"))
 	x.running(p, data)
+	x.commands(p, data)
 	if program(p) {
 		x.words(p, data)
 	} else {

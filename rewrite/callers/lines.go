@@ -71,6 +71,29 @@ func passes(data []byte) bool {
 	return false
 }
 
+// command is a build command as a shell, or a list of a program's words, writes it.
+var command = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[^\w./-])(?:(?:docker|podman|nerdctl)["',\s]+(?:(?:buildx|image|builder)["',\s]+)?build["',\s]|buildah["',\s]+(?:bud|build)["',\s]|docker\.build\()`)
+})
+
+// commands notes the lines with a build command, but for those that only speak of one.
+func (x *Index) commands(p string, data []byte) {
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		m := command().FindStringIndex(line)
+		if m == nil {
+			continue
+		}
+		before := strings.TrimLeft(line[:m[0]], " \t-@\"'")
+		if slices.ContainsFunc([]string{"#", "//", "*", "REM ", "::", "name", "desc", "help", "title", "echo", "printf", "print", "log"}, func(s string) bool { return strings.HasPrefix(before, s) }) ||
+			strings.HasPrefix(strings.TrimLeft(line, " \t"), "#") {
+			continue
+		}
+		x.Lines = append(x.Lines, Mention{p, n})
+	}
+}
+
 func (x *Index) read(p string, data []byte) {
 	// Most files of these names build no image: look before reading line by line.
 	if !bytes.Contains(data, []byte("build")) && !bytes.Contains(data, []byte("args")) && !bytes.Contains(data, []byte("target")) {

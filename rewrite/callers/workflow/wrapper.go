@@ -66,6 +66,13 @@ func (s *step) wrapper(name string) {
 func (s *step) silent(b *call.Build, name string) {
 	file := ""
 	for _, e := range get(s.node, "with").Entries() {
+		if v := e.Value.Deref(); builds().MatchString(text(v)) { // a command, for something that runs it
+			b.Start, b.End = v.Start, v.End
+			b.Doubt = "which Dockerfile it builds is not said here"
+			b.Fixed = "it is run by " + name
+			s.add(b, &handle{})
+			return
+		}
 		if slices.Contains(fileInputs, squeezed(e.Key.Value)) {
 			file = text(e.Value.Deref())
 		}
@@ -85,6 +92,10 @@ func (s *step) silent(b *call.Build, name string) {
 	}
 	s.add(b, &handle{})
 }
+
+var builds = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[\s;&|(])(?:docker|podman|nerdctl|buildah)\s+(?:(?:image|builder|buildx)\s+)?(?:build|bud)\s`)
+})
 
 var readsOnly = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`lint|trivy|scan|check|dockle|snyk|grype|kics|semgrep|update|bump|version`)
