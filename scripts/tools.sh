@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system, actionlint, staticcheck.
+# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system, actionlint, just, task, staticcheck.
 # Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;
@@ -48,6 +48,7 @@ elif [ "${CI-}" = true ]; then
 fi
 
 scripts/actionlint.sh install >/dev/null
+scripts/taskrunners.sh install >/dev/null || [ "${CI-}" != true ]
 
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/unbake/staticcheck-$staticcheck_version-$(go env GOVERSION)
 if [ ! -x "$dir/staticcheck" ]; then

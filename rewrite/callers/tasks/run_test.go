@@ -44,9 +44,7 @@ func TestRun(t *testing.T) {
 			continue
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			if _, err := exec.LookPath(runs[0][0]); err != nil {
-				t.Skip("no " + runs[0][0])
-			}
+			program := program(t, runs[0][0])
 			t.Parallel()
 			// Both stand in one folder, in turn: its name is an argument in some.
 			root := t.TempDir()
@@ -57,7 +55,7 @@ func TestRun(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer os.Rename(at, dir)
-				return invoke(t, bin, at, words, value, way)
+				return invoke(t, bin, program, at, words, value, way)
 			}
 			n := 0
 			for _, words := range runs {
@@ -76,6 +74,24 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
+}
+
+// program finds a program that runs tasks; just and task are those of the project's script.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	if name == "just" || name == "task" {
+		dir, err := exec.Command("../../../scripts/taskrunners.sh", "path").Output()
+		if err == nil {
+			return filepath.Join(strings.TrimSpace(string(dir)), name)
+		}
+	} else if p, err := exec.LookPath(name); err == nil {
+		return p
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not there: scripts/tools.sh", name)
+	}
+	t.Skipf("%s is not there: scripts/tools.sh", name)
+	return ""
 }
 
 func executable(t *testing.T, path, text string) {
@@ -111,7 +127,7 @@ type invocation struct {
 	env  map[string]string
 }
 
-func invoke(t *testing.T, bin, dir string, words []string, value, way string) []invocation {
+func invoke(t *testing.T, bin, program, dir string, words []string, value, way string) []invocation {
 	record := filepath.Join(t.TempDir(), "record")
 	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "RECORD=" + record, "IMAGE_TAG=v1", "V=ver", "NPM_CONFIG_UPDATE_NOTIFIER=false"}
 	args := slices.Clone(words[1:])
@@ -123,14 +139,16 @@ func invoke(t *testing.T, bin, dir string, words []string, value, way string) []
 	}
 	for _, n := range []string{"T", "U", "GITHUB_TOKEN", "NPM_TOKEN", "AWS_SECRET_ACCESS_KEY"} {
 		switch {
-		case value == "-":
+		case value == "-" || way == "command line" && words[0] == "just" && n != "T":
 		case way == "environment":
 			env = append(env, n+"="+value)
+		case words[0] == "just":
+			args = append([]string{n + "=" + value}, args...)
 		default:
 			args = append(args, n+"="+value)
 		}
 	}
-	cmd := exec.Command(words[0], args...)
+	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Env = dir, env
 	cmd.Run() // a value with a quote breaks some commands, as it did
 	data, _ := os.ReadFile(record)

@@ -9,5 +9,5 @@ import "github.com/unbake-dev/unbake/rewrite/callers/call"
 
 // Readers are those of this package, the most particular first.
 func Readers() []call.Reader {
-	return []call.Reader{makefiles(), packages(), documents()}
+	return []call.Reader{makefiles(), justfiles(), taskfiles(), packages(), documents()}
 }
