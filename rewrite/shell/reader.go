@@ -530,7 +530,7 @@ func (r *reader) folderAfter(c *Command, f folder) folder {
 
 // asked is the folder that a word of cd's is, where the caller knows more than the script tells.
 func (r *reader) asked(args []Word) (string, bool) {
-	if r.s.cd == nil || len(args) != 1 || args[0].IsLit || r.u.parent != nil {
+	if r.s.cd == nil || len(args) != 1 || r.u.parent != nil {
 		return "", false
 	}
 	return r.s.cd(args[0])

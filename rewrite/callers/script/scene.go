@@ -27,9 +27,13 @@ func open(p *call.Project, t *Text) (*scene, error) {
 	}
 	sc := &scene{p, t, s}
 	again, err := shell.ParseIn(t.Code, t.Dialect, func(w shell.Word) (string, bool) {
+		filled := sc.holeIn(w.Start, w.End) != nil
+		if w.IsLit && !filled {
+			return "", false
+		}
 		v := sc.values(sc.read(w).chars, 1)
 		if len(v) != 1 || v[0] == "" || strings.Contains(v[0], call.Hole) {
-			return "", false
+			return "/", filled && w.IsLit // the letters in the hole's place are no folder
 		}
 		return v[0], true
 	})

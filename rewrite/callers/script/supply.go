@@ -28,7 +28,7 @@ func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 		switch {
 		case set && a.env == s.ID:
 			return "id=" + s.ID, nil
-		case has && (set || !e.sc.nounset()):
+		case has && (set || !e.sc.nounset() || a.value[0].hole != nil):
 			return "id=" + s.ID + ",env=" + a.env, nil
 		}
 	}
