@@ -14,7 +14,7 @@ const module = "github.com/unbake-dev/unbake/"
 var layers = []string{
 	"cmd/unbake", "rules", "rewrite/inventory", "rewrite", "rewrite/verify", "rewrite/proof", "rewrite/history", "rewrite/audit", "rewrite/image/imagetest", "rewrite/image", "rewrite/service", "rewrite/flow",
 	"compose/cloud", "compose/kubernetes", "compose/vault", "compose/stack", "compose/project", "compose", "rewrite/callers", "rewrite/callers/workflow", "rewrite/callers/pipeline", "rewrite/callers/tasks", "rewrite/callers/bake", "rewrite/callers/deploy",
-	"rewrite/callers/embed", "rewrite/callers/script", "rewrite/callers/call", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
+	"rewrite/callers/embed", "rewrite/callers/jsontext", "rewrite/callers/script", "rewrite/callers/call", "rewrite/ignorefile", "rewrite/dockerfile", "rewrite/shell", "rules/detect",
 	"rewrite/transact", "rewrite/yamledit", "rewrite/images", "rewrite/edit",
 }
 
@@ -30,6 +30,7 @@ var owners = map[string][]string{
 	"github.com/google/go-conta": {"rewrite/image", "rewrite/image/imagetest"},
 	"github.com/klauspost":       {"rewrite/image"},
 	"github.com/hashicorp/hcl/v": {"rewrite/callers/bake"},
+	"github.com/zclconf":         {"rewrite/callers/bake"},
 }
 
 // TestImports holds the shape of the design: imports go down only, third-party code has

@@ -248,7 +248,7 @@ func named(s string) string {
 			continue
 		}
 		m := behindName().FindStringSubmatch(s[at[1]:])
-		if m == nil || strings.Trim(m[2], "\\") == "" || strings.Contains(m[2], "***") || detect.Variable(name, m[2], true) < detect.Dummy {
+		if m == nil || strings.Trim(m[2], "\\[") == "" || strings.Contains(m[2], "***") || detect.Variable(name, m[2], true) < detect.Dummy {
 			continue
 		}
 		if strings.HasSuffix(s[:at[0]], "${") && strings.TrimSpace(m[1]) == ":" && strings.ContainsAny(m[2][:1], "?+") {

@@ -33,6 +33,18 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 			return reason
 		}
 	}
+	if slices.ContainsFunc(s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Arg }) {
+		for _, b := range c.index.Calls {
+			sure := callers.Builds(b, p.File.Path)
+			if !b.Hidden || sure == callers.No || b.Prose || slices.Contains(s.Calls, b) {
+				continue
+			}
+			if sure == callers.Yes {
+				return placeOf(b) + " may pass it as a build argument: " + b.Fixed
+			}
+			c.tell(placeOf(b) + " may pass it to this one as a build argument (" + b.Doubt + "): then " + want.instead(want.drop[0]))
+		}
+	}
 	if !want.always || want.id == "" {
 		return ""
 	}
@@ -157,7 +169,11 @@ func together(p *rewrite.Pass, s *flow.Secret) (all []elsewhere, reason string) 
 			if b.Fixed != "" || b.Prose || callers.Builds(b, x.p.File.Path) != callers.Yes {
 				continue
 			}
-			for _, name := range b.Dockerfiles {
+			built := slices.Clone(b.Dockerfiles)
+			for _, w := range b.With {
+				built = append(built, w.Dockerfiles...)
+			}
+			for _, name := range built {
 				if slices.Contains(seen, name) || !declares(p, name, names(s)) {
 					continue
 				}

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, a root file system, actionlint, just, task, staticcheck.
-# Prints the path of staticcheck; all else goes to stderr.
+# Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, buildx, a root file system, actionlint,
+# just, task, staticcheck. Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;
 # without it, what is missing is named, and the tests that need it are skipped (with CI=true it is an error).
@@ -34,9 +34,12 @@ if [ ${#missing[@]} -gt 0 ]; then
 	fi
 fi
 
+# Side by side: some wait for the network, the others compile.
+scripts/buildx.sh install >/dev/null &
+buildx=$!
+
 # Real builds need root; who is not root need not wait for the compiler.
 if [ "$(id -u)" = 0 ]; then
-	# Side by side: the one waits for the network, the others compile.
 	scripts/debian.sh install debian >/dev/null &
 	root=$!
 	scripts/buildkit.sh install >/dev/null
@@ -49,6 +52,7 @@ fi
 
 scripts/actionlint.sh install >/dev/null
 scripts/taskrunners.sh install >/dev/null || [ "${CI-}" != true ]
+wait "$buildx"
 
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/unbake/staticcheck-$staticcheck_version-$(go env GOVERSION)
 if [ ! -x "$dir/staticcheck" ]; then

@@ -60,7 +60,11 @@ func IsCaller(name string) bool {
 func named(base string) bool {
 	base = strings.ToLower(base)
 	switch base {
-	case "makefile", "gnumakefile", "jenkinsfile", "justfile", "earthfile", "tiltfile", "package.json", "composer.json", ".justfile", "docker-bake.json", "docker-bake.override.json", "rakefile", "build", "tasks.py", "noxfile.py", "devcontainer.json", "cloudbuild.json":
+	case "makefile", "gnumakefile", "jenkinsfile", "justfile", ".justfile", "earthfile", "tiltfile", "package.json", "composer.json", "docker-bake.json", "docker-bake.override.json",
+		".devcontainer.json", "devcontainer.json", "rakefile", "build", "tasks.py", "noxfile.py", "cloudbuild.json":
+		return true
+	}
+	if strings.HasSuffix(base, ".json") && strings.Contains(base, "bake") {
 		return true
 	}
 	return strings.HasPrefix(base, "makefile.") || strings.HasPrefix(base, "jenkinsfile.")
@@ -83,14 +87,14 @@ func (r *Reader) Find(fsys fs.FS, paths []string, isCompose, changed func(string
 			x.project.Dockerfiles = append(x.project.Dockerfiles, p)
 		}
 	}
+	paths = slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !IsCaller(p) || isCompose(p) })
+	other := slices.ContainsFunc(paths, changed)
 	for _, p := range paths {
-		if !IsCaller(p) || isCompose(p) {
-			continue
-		}
 		r.mu.Lock()
 		one := r.files[p]
 		r.mu.Unlock()
-		if again := changed(p); one == nil || again {
+		// A build can stand in several files: an included Makefile, bake's overrides, a pipeline's templates.
+		if again := changed(p) || one != nil && other && len(one.Calls) > 0; one == nil || again {
 			one = newIndex(x.project)
 			one.file(p)
 			if !again {
@@ -139,7 +143,7 @@ func (x *Index) file(p string) {
 	if err != nil || path.Ext(p) == "" && !named(path.Base(p)) && !bytes.HasPrefix(data, []byte("#!")) {
 		return
 	}
-	if mayBuild(data) {
+	if mayBuild(p, data) {
 		x.understood(p, data)
 	}
 	if path.Ext(p) == ".md" {
@@ -155,7 +159,8 @@ func (x *Index) file(p string) {
 	}
 }
 
-// mayBuild reports whether a text can name a build at all: most files do not.
-func mayBuild(data []byte) bool {
-	return bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
+// mayBuild reports whether a file can name a build at all: most do not. A bake file and
+// Kamal's deploy.yml need not say the word.
+func mayBuild(p string, data []byte) bool {
+	return path.Ext(p) == ".hcl" || strings.Contains(path.Base(p), "bake") || strings.HasPrefix(path.Base(p), "deploy") || bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
 }

@@ -133,10 +133,14 @@ func meant(before, after []*call.Build, changes []call.Change) error {
 		for _, s := range a.Secrets {
 			now = append(now, s.ID)
 		}
-		slices.Sort(secrets)
-		slices.Sort(now)
-		if !slices.Equal(slices.Compact(secrets), slices.Compact(now)) {
-			return uncertain(b, "other secrets would be passed")
+		// One that the file was asked for may reach other builds of it as well.
+		for _, id := range now {
+			if !slices.Contains(secrets, id) && !slices.ContainsFunc(changes, func(c call.Change) bool { return c.Secret != nil && c.Secret.ID == id }) {
+				return uncertain(b, "other secrets would be passed")
+			}
+		}
+		if slices.ContainsFunc(secrets, func(id string) bool { return !slices.Contains(now, id) }) {
+			return uncertain(b, "the secret would not be passed")
 		}
 	}
 	return nil

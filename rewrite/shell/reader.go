@@ -317,6 +317,9 @@ func (r *reader) compound(c syntax.Command, sc scope) after {
 			break
 		}
 		r.u.functions[name.Value] = true
+		if r.u.parent == nil {
+			r.s.Bodies = append(r.s.Bodies, Body{name.Value, Span{r.u.start(offset(c.Pos())), r.u.end(offset(c.End()))}})
+		}
 		in := sc
 		in.in |= InFunc
 		in.dir = folder{path: sc.dir.path}

@@ -38,7 +38,7 @@ func readMake(s *call.Source) ([]*call.Build, error) {
 		}
 		for _, h := range t.Holes {
 			if h.Start >= inner.Start && h.End <= inner.End && strings.Contains(h.Text, "build-arg") && b.Fixed == "" {
-				b.Fixed = "a part of its arguments is put together by make"
+				b.Fixed, b.Hidden = "a part of its arguments is put together by make", true
 			}
 		}
 		if name, ok := t.frames[0].rule.(string); ok && b.Fixed == "" && set.evaluated(name) {
