@@ -1,6 +1,6 @@
 #!/bin/bash
 # Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, buildx, a root file system, actionlint,
-# staticcheck. Prints the path of staticcheck; all else goes to stderr.
+# just, task, staticcheck. Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;
 # without it, what is missing is named, and the tests that need it are skipped (with CI=true it is an error).
@@ -51,6 +51,7 @@ elif [ "${CI-}" = true ]; then
 fi
 
 scripts/actionlint.sh install >/dev/null
+scripts/taskrunners.sh install >/dev/null || [ "${CI-}" != true ]
 wait "$buildx"
 
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/unbake/staticcheck-$staticcheck_version-$(go env GOVERSION)

@@ -30,7 +30,7 @@ func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 		switch {
 		case has && (set || given) && a.env == s.ID:
 			return "id=" + s.ID, nil
-		case has && (set || given || !e.sc.nounset()):
+		case has && (set || given || !e.sc.nounset() || a.value[0].hole != nil):
 			return "id=" + s.ID + ",env=" + a.env, nil
 		}
 	}

@@ -133,15 +133,8 @@ func quoteMake(s string) (string, error) {
 
 func editMake(s *call.Source, changes []call.Change) ([]edit.Edit, []string, error) {
 	var set *makeSet
-	for _, c := range changes {
-		if c.Secret == nil || c.Secret.From == "" {
-			continue
-		}
-		for _, a := range c.Build.Args {
-			if a.Name == c.Secret.From && a.Kind == call.Text && a.Value != "" {
-				return nil, nil, s.Errorf(a.Start, "passes a literal as %s: take it from a variable or a store first", a.Name)
-			}
-		}
+	if err := literals(s, changes); err != nil {
+		return nil, nil, err
 	}
 	list, needs, err := change(s, changes)
 	if err != nil {
