@@ -22,7 +22,8 @@ type move struct {
 	id       string
 	required bool
 	def      string // a sentinel default that readers keep: ${T:-none}
-	env      bool   // the frontend knows env=
+	env      bool   // the frontend and who builds the file know env=
+	files    string // the builder that does not, in a clause; "" if it is the frontend
 	edits    []edit.Edit
 	intent   *intent
 	needs    []string
@@ -183,12 +184,12 @@ func moveHere(p *rewrite.Pass, s *flow.Secret, with []string, c *composition) (*
 		return nil, reason
 	}
 	if len(s.Readers) > 0 {
-		syntax, front := syntaxLine(p.File)
-		if front == otherSyntax {
-			return nil, "the frontend that the syntax line names is not known to have secret mounts"
+		a := allows(p)
+		if a.reason != "" {
+			return nil, a.reason
 		}
-		m.env = front == envMounts
-		m.edits = append(m.edits, syntax...)
+		m.env, m.files = a.frontend == envMounts, a.by
+		m.edits = append(m.edits, a.edits...)
 	}
 	for _, r := range s.Readers {
 		if reason := m.mount(r); reason != "" {
@@ -211,6 +212,9 @@ func moveHere(p *rewrite.Pass, s *flow.Secret, with []string, c *composition) (*
 	fix.Changes = changes
 	fix.Intents = m.intent.list()
 	fix.Title = m.title(run)
+	if m.files != "" && len(s.Readers) > 0 {
+		fix.Title += ", as a file: " + m.files
+	}
 	fix.Safety = m.review()
 	fix.Needs = strings.Join(m.needs, "; ")
 	if id != "" {
@@ -363,7 +367,11 @@ func (m *move) mount(r flow.Reader) string {
 	}
 	if guard.Len() > 0 {
 		if r.Run.Script == nil || r.Run.Exec != nil {
-			return fmt.Sprintf("line %d: the exec form cannot read a secret from a file", in.Line)
+			reason := fmt.Sprintf("line %d: the exec form cannot read a secret from a file", in.Line)
+			if m.files != "" {
+				reason += ", and " + m.files
+			}
+			return reason
 		}
 		// On the line of the first command: a line of its own would end as the file's lines
 		// do, and in a file with CRLF a shell takes the carriage return for a command.
