@@ -100,6 +100,10 @@ type Fix struct {
 	Then     *Rule
 	ThenKey  string
 	ThenSure bool // there must be such a finding
+
+	// Last is asked for the last change of the result, when Then finds nothing more; nil:
+	// there is none. The reason says why there is no fix at all. Only with Then.
+	Last func(*Pass) (fix *Fix, reason string)
 }
 
 // Passed is one secret that the build command must pass.
