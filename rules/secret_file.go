@@ -257,7 +257,7 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction, m
 		case a.reason != "":
 			return nil, a.reason
 		case !path.IsAbs(c.Target) && a.able.Relative != "":
-			return nil, "its place in the image is relative to a folder of the base image's: " + a.able.Relative
+			return nil, "its folder is the base image's WORKDIR, which is not known here, and " + a.able.Relative
 		case !a.raised() || !hasFileMounts(p.File): // a pin from 1.2 on has file mounts
 			edits = a.edits
 		}

@@ -112,7 +112,7 @@ func (b *Build) buildah() Able {
 		a.Mounts, a.Why = FileMounts, b.says("%s reads no env= before buildah 1.44 (podman 6.0)")
 	}
 	if !v.known || before(29, 4, 4) {
-		a.Relative = b.says("%s has it from / before buildah 1.29 (podman 4.4)")
+		a.Relative = b.says("%s mounts a relative target below / before buildah 1.29 (podman 4.4)")
 	}
 	switch {
 	case !v.known:
@@ -136,7 +136,12 @@ func (b *Build) without(why string) Able {
 }
 
 // says puts the builder into a clause: "podman build (Makefile:3) …".
-func (b *Build) says(clause string) string { return fmt.Sprintf(clause, b.named()) }
+func (b *Build) says(clause string) string {
+	if b.Path == "" {
+		clause = strings.Replace(clause, " buildah 1.", " 1.", 1)
+	}
+	return fmt.Sprintf(clause, b.named())
+}
 
 func (b *Build) named() string {
 	if b.Path == "" {
