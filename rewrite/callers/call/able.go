@@ -81,7 +81,7 @@ func (b *Build) docker() Able {
 	engine := "Docker " + b.Builder.Version + " (" + b.place() + ")"
 	switch {
 	case k == Off:
-		return b.without("%s has no secret mounts without BuildKit: take DOCKER_BUILDKIT=0 away there")
+		return b.without("%s has no secret mounts without BuildKit: set DOCKER_BUILDKIT=1 there")
 	case v.before(18, 9):
 		return b.without(engine + " has no secret mounts, as it has no BuildKit: Docker 23 has")
 	case v.before(23, 0) && k == Unset:
