@@ -103,7 +103,7 @@ func (b *buildah) run(ctx context.Context, dir string, env map[string]string, ar
 
 var fromImage = regexp.MustCompile(`(?im)^FROM\s+(?:--\S+\s+)*(\S+)`)
 
-// build makes an image in out, from an image of the store that is r.from.
+// build makes an image in out, from an image of the store that is r.from; with a layer for each step, as podman does.
 func (b *buildah) build(ctx context.Context, out string, r request) (*image, error) {
 	policy := "--signature-policy=" + filepath.Join(b.dir, "policy.json")
 	digest := strings.TrimPrefix(r.from.manifest, "sha256:")
@@ -128,7 +128,7 @@ func (b *buildah) build(ctx context.Context, out string, r request) (*image, err
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"build", "--isolation=chroot", "--pull=never", policy, "--tag", "localhost/made" + digest[:16], "--file", r.dockerfile}
+	args := []string{"build", "--layers", "--isolation=chroot", "--pull=never", policy, "--tag", "localhost/made" + digest[:16], "--file", r.dockerfile}
 	for _, m := range fromImage.FindAllStringSubmatch(string(text), -1) {
 		args = append(args, "--build-context", m[1]+"=container-image://"+name)
 	}
