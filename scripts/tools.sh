@@ -12,7 +12,7 @@ staticcheck_version=v0.8.2
 # program=package
 packages=(git=git patch=patch diff=diffutils gcc=gcc runc=runc busybox=busybox-static pre-commit=pre-commit strace=strace
 	script=bsdutils setpriv=util-linux mmdebstrap=mmdebstrap openssl=openssl npm=npm ssh-keygen=openssh-client shellcheck=shellcheck
-	iptables=iptables)
+	iptables=iptables buildah=buildah)
 
 command -v go >/dev/null || { echo "tools.sh: no go, install Go $(sed -n 's/^go //p' go.mod) from https://go.dev/dl" >&2; exit 1; }
 
