@@ -81,7 +81,8 @@ func (want passed) inPlace(p *rewrite.Pass, b *call.Build, c *composition) (reas
 	}
 	name := args[0].Name
 	place := at(b.Path, args[0].Line)
-	if b.Prose && (callers.Builds(b, p.File.Path) != callers.Yes || b.Fixed != "") {
+	literal := slices.ContainsFunc(args, func(a call.Arg) bool { return a.Kind == call.Text && a.Value != "" })
+	if b.Prose && (callers.Builds(b, p.File.Path) != callers.Yes || b.Fixed != "" || literal) {
 		c.tell(place + " says --build-arg " + name + ": " + want.instead(name))
 		return ""
 	}
