@@ -40,6 +40,7 @@ type Build struct {
 
 	Args    []Arg
 	Secrets []Secret
+	Unnamed bool // it passes, or may pass, arguments more, whose names are known only when it runs
 
 	// Prose is a command that a person reads and types (README): it is changed where that
 	// is certain, and else told.

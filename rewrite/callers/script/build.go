@@ -70,6 +70,7 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 	if out.Fixed == "" {
 		out.Fixed = sc.fixed(b)
 	}
+	out.Unnamed = out.Unnamed || sc.composes(b)
 	return out
 }
 
@@ -101,7 +102,11 @@ func (sc *scene) passed(out *call.Build, b *build) {
 		}
 		s, _ := literal(value)
 		name, _, given := strings.Cut(s, "=")
+		if _, lit := literal(value); name != "" && (given || lit) && !validName(name) {
+			continue // another one: no variable has such a name
+		}
 		if !given && len(s) < len(value) || !validName(name) {
+			out.Unnamed = true
 			out.Fixed = or(out.Fixed, "it passes build arguments whose names are known only when it runs")
 			continue
 		}
@@ -282,10 +287,8 @@ func (sc *scene) fixed(b *build) string {
 			return p.Program + " puts its arguments together"
 		}
 	}
-	for _, i := range b.line.many {
-		if strings.Contains(sc.t.Code[b.words[i].start:b.words[i].end], "build-arg") {
-			return "a part of its arguments is put together when it runs"
-		}
+	if sc.composes(b) {
+		return "a part of its arguments is put together when it runs"
 	}
 	for _, a := range b.args {
 		for i := a.first; i <= a.last; i++ {
@@ -298,6 +301,13 @@ func (sc *scene) fixed(b *build) string {
 		}
 	}
 	return ""
+}
+
+// composes reports whether a command puts build arguments together in a word of its own.
+func (sc *scene) composes(b *build) bool {
+	return slices.ContainsFunc(b.line.many, func(i int) bool {
+		return strings.Contains(sc.t.Code[b.words[i].start:b.words[i].end], "build-arg")
+	})
 }
 
 // onlyFor reports whether an array or a string is used by one command and nothing else.

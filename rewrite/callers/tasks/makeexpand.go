@@ -121,7 +121,14 @@ func (x *expansion) inline(name string, list []assign, files []*makefile, in int
 			return false
 		}
 	}
-	return len(x.t.Code) < 1<<16 && (strings.ContainsAny(words, " \t") || strings.HasPrefix(words, "-")) && !strings.HasPrefix(words, "$(shell") && !x.set.opaque
+	return len(x.t.Code) < 1<<16 && several(words) && !strings.HasPrefix(words, "$(shell") && !x.set.opaque
+}
+
+// several reports whether a value is, or may become, arguments: a function that has blanks within it
+// alone is one value, which := has filled in before the recipe.
+func several(value string) bool {
+	return topLevel(value, " \t") >= 0 || strings.HasPrefix(value, "-") || strings.Contains(value, "build-arg") ||
+		(strings.HasPrefix(value, "$(if ") || strings.HasPrefix(value, "${if ")) && (strings.Contains(value, ",-") || strings.Contains(value, ", -"))
 }
 
 // early reports whether a text stands in a value that make fills in when it reads the
