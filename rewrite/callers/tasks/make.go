@@ -44,6 +44,11 @@ func readMake(s *call.Source) ([]*call.Build, error) {
 				}
 			}
 		}
+		for _, at := range t.past {
+			if b.Fixed == "" && slices.ContainsFunc(inner.Args, func(a call.Arg) bool { return a.Start <= at && at < a.End && a.Kind != call.Text }) {
+				b.Fixed = "a value among its arguments is filled in by := before it changes"
+			}
+		}
 		if name, ok := t.frames[0].rule.(string); ok && b.Fixed == "" && set.evaluated(name) {
 			b.Fixed = "it stands in " + name + ", which make puts values into first"
 		}
