@@ -53,6 +53,19 @@ func (c FileChange) rank() int {
 	return 4
 }
 
+// Callers returns the files of the fix that build the image besides compose: workflows,
+// scripts, Makefiles, what a README says.
+func (f *Fix) Callers() []string {
+	var out []string
+	for _, c := range f.Changes {
+		if x := (FileChange{Path: c.Path}); x.rank() == 3 && len(c.Edits) > 0 && !slices.Contains(out, c.Path) {
+			out = append(out, c.Path)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // secret reports whether the file holds one value and nothing else.
 func (c FileChange) secret() bool {
 	return c.Old == nil && path.Base(path.Dir(c.Path)) == SecretsDir

@@ -33,8 +33,17 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 			return reason
 		}
 	}
-	if reason := want.unnamed(p, s, c); reason != "" {
-		return reason
+	if slices.ContainsFunc(s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Arg }) {
+		for _, b := range c.index.Calls {
+			sure := callers.Builds(b, p.File.Path)
+			if !b.Hidden || sure == callers.No || b.Prose || slices.Contains(s.Calls, b) {
+				continue
+			}
+			if sure == callers.Yes {
+				return placeOf(b) + " may pass it as a build argument: " + b.Fixed
+			}
+			c.tell(placeOf(b) + " may pass it to this one as a build argument (" + b.Doubt + "): then " + want.instead(want.drop[0]))
+		}
 	}
 	if !want.always || want.id == "" {
 		return ""
@@ -58,28 +67,6 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 		default:
 			c.call(call.Change{Build: b, Secret: &call.Secret{ID: want.id, File: want.file, Local: want.local}})
 		}
-	}
-	return ""
-}
-
-// unnamed looks at the builds that may pass an argument without naming it: a list of variables, a
-// file of them. reason is set where the Dockerfile is certain.
-func (want passed) unnamed(p *rewrite.Pass, s *flow.Secret, c *composition) (reason string) {
-	i := slices.IndexFunc(s.Origins, func(o flow.Origin) bool { return o.Kind == flow.Arg })
-	if i < 0 || want.id == "" {
-		return ""
-	}
-	name := s.Origins[i].Pair.Name
-	for _, b := range c.index.Calls {
-		sure := callers.Builds(b, p.File.Path)
-		if !b.Unnamed || sure == callers.No || slices.Contains(s.Calls, b) {
-			continue
-		}
-		why := placeOf(b) + " passes build arguments whose names are known only when it runs: where " + name + " is one of them, " + want.instead(name)
-		if sure == callers.Yes && !b.Prose {
-			return why
-		}
-		c.tell(why)
 	}
 	return ""
 }
@@ -182,7 +169,11 @@ func together(p *rewrite.Pass, s *flow.Secret) (all []elsewhere, reason string) 
 			if b.Fixed != "" || b.Prose || callers.Builds(b, x.p.File.Path) != callers.Yes {
 				continue
 			}
-			for _, name := range b.Dockerfiles {
+			built := slices.Clone(b.Dockerfiles)
+			for _, w := range b.With {
+				built = append(built, w.Dockerfiles...)
+			}
+			for _, name := range built {
 				if slices.Contains(seen, name) || !declares(p, name, names(s)) {
 					continue
 				}

@@ -43,14 +43,15 @@ failures() {
 		}' "$log"
 }
 
-# The program's own tests wait for builds and containers: the race detector would triple the rest of their time, and
-# everything that runs side by side is in the packages below.
+# Tests of the program wait for builds and containers, those of callers for shells: the race detector would triple the rest of
+# their time, and everything that runs side by side is in the packages around them.
 tests() {
-	local engine status=0
-	mapfile -t engine < <(go list ./... | grep -v /cmd/)
+	local engine waiting status=0
+	mapfile -t engine < <(go list ./... | grep -v -e /cmd/ -e /callers/)
+	mapfile -t waiting < <(go list ./... | grep -e /cmd/ -e /callers/)
 	# Vet has run. The log is verbose to know what was skipped.
 	go test -race -vet=off -timeout 14m -v "${engine[@]}" || status=1
-	go test -vet=off -timeout 14m -v ./cmd/... || status=1
+	go test -vet=off -timeout 14m -v "${waiting[@]}" || status=1
 	return $status
 }
 

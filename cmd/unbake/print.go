@@ -102,7 +102,17 @@ func (p *report) finding(r rewrite.Result, m mood) {
 	}
 }
 
+// needs tells which callers change along with a fix, and what a person must do.
 func (p *report) needs(f *rewrite.Fix) {
+	if callers := f.Callers(); len(callers) > 0 {
+		const most = 6
+		more := ""
+		if len(callers) > most {
+			more = fmt.Sprintf(" and %d more", len(callers)-most)
+			callers = callers[:most]
+		}
+		fmt.Fprintf(p.stderr, "  with: %s%s\n", printable(strings.Join(callers, ", ")), more)
+	}
 	if f.Needs != "" {
 		for need := range strings.SplitSeq(f.Needs, "; ") {
 			fmt.Fprintf(p.stderr, "  you: %s\n", printable(need))

@@ -317,6 +317,9 @@ func (r *reader) compound(c syntax.Command, sc scope) after {
 			break
 		}
 		r.u.functions[name.Value] = true
+		if r.u.parent == nil {
+			r.s.Bodies = append(r.s.Bodies, Body{name.Value, Span{r.u.start(offset(c.Pos())), r.u.end(offset(c.End()))}})
+		}
 		in := sc
 		in.in |= InFunc
 		in.dir = folder{path: sc.dir.path}
@@ -530,7 +533,7 @@ func (r *reader) folderAfter(c *Command, f folder) folder {
 
 // asked is the folder that a word of cd's is, where the caller knows more than the script tells.
 func (r *reader) asked(args []Word) (string, bool) {
-	if r.s.cd == nil || len(args) != 1 || args[0].IsLit || r.u.parent != nil {
+	if r.s.cd == nil || len(args) != 1 || r.u.parent != nil {
 		return "", false
 	}
 	return r.s.cd(args[0])

@@ -135,6 +135,8 @@ type Script struct {
 
 	Loops []Loop // for NAME in WORDS
 
+	Bodies []Body // of functions that the script defines, in the order of their starts
+
 	Functions map[string]bool // functions that the script defines (not those of nested scripts)
 	Assigned  map[string]bool // names that are assigned, exported, read, unset, a loop's; anywhere, nested scripts included
 
@@ -148,6 +150,12 @@ type Script struct {
 	given map[string]int // how many places give a variable a value, or take it away
 	end   folder         // after the last statement, if it succeeded
 	cd    func(Word) (string, bool)
+}
+
+// Body is a function, from its name to its end.
+type Body struct {
+	Name string
+	Span
 }
 
 // Loop is a for loop over words.

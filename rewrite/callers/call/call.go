@@ -40,7 +40,10 @@ type Build struct {
 
 	Args    []Arg
 	Secrets []Secret
-	Unnamed bool // it passes, or may pass, arguments more, whose names are known only when it runs
+
+	// With are builds of the same file whose arguments are the same text, an array say: they
+	// change together.
+	With []*Build
 
 	// Prose is a command that a person reads and types (README): it is changed where that
 	// is certain, and else told.
@@ -49,6 +52,9 @@ type Build struct {
 	// Fixed says why no edit can be made whatever is asked for ("a reusable workflow of
 	// another repository"), "" if one can.
 	Fixed string
+
+	// Hidden says that it passes arguments whose names cannot be seen.
+	Hidden bool
 
 	// Handle is what the reader of the format needs to find the place again.
 	Handle any

@@ -94,7 +94,10 @@ func (p *Project) find(name string) []string {
 		}
 		return nil
 	}
-	pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(name), Hole, ".*") + "$")
+	pattern, err := regexp.Compile("^" + strings.ReplaceAll(regexp.QuoteMeta(name), Hole, ".*") + "$")
+	if err != nil {
+		return nil // no UTF-8: no file of the project is called so
+	}
 	var out []string
 	for _, f := range p.Dockerfiles {
 		if pattern.MatchString(f) {

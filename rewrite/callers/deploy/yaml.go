@@ -47,7 +47,7 @@ func arguments(s *call.Source, b *call.Build, args *yamledit.Node, kind func(str
 		return
 	}
 	if args.Kind != yamledit.Map {
-		b.Fixed = "its build arguments are no mapping"
+		b.Fixed, b.Hidden = "its build arguments are no mapping", true
 		return
 	}
 	for _, e := range args.Entries() {

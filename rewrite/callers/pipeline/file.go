@@ -163,6 +163,7 @@ func share(b, also *call.Build) {
 	if b.Fixed == "" {
 		b.Fixed = also.Fixed
 	}
+	b.Hidden = b.Hidden || also.Hidden
 	if b.Builder.Engine == call.Docker && (b.Builder.Version == "" || also.Builder.Version != "" && older(also.Builder.Version, b.Builder.Version)) {
 		b.Builder.Version, b.Builder.Why = also.Builder.Version, also.Builder.Why
 	}

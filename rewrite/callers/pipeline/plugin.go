@@ -82,7 +82,7 @@ func (p *plugin) builds(project *call.Project) []*call.Build {
 	args, _, ok := p.list("build_args")
 	if !ok {
 		if m := value(p.at, "build_args"); m != nil && value(m, "from_secret") != nil {
-			b.Fixed = "all its build arguments come from one secret"
+			b.Fixed, b.Hidden = "all its build arguments come from one secret", true
 		}
 	}
 	for _, n := range args {
@@ -106,7 +106,7 @@ func (p *plugin) builds(project *call.Project) []*call.Build {
 		}
 	}
 	if !ok || !fromOK {
-		b.Fixed = or(b.Fixed, "its build arguments are not single values")
+		b.Fixed, b.Hidden = or(b.Fixed, "its build arguments are not single values"), true
 	}
 	p.secrets(b)
 	p.where(project, b)
@@ -153,7 +153,7 @@ func (p *plugin) arg(b *call.Build, a call.Arg, n *yamledit.Node) {
 	a.Start, a.End = p.doc.base+n.Start, p.doc.base+n.End
 	a.Line, _ = p.Position(a.Start)
 	if !name().MatchString(a.Name) {
-		b.Fixed = "it passes build arguments whose names are known only when it runs"
+		b.Fixed, b.Hidden = "it passes build arguments whose names are known only when it runs", true
 		return
 	}
 	b.Args = append(b.Args, a)

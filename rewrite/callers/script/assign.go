@@ -8,6 +8,9 @@ import (
 
 // assign sets a variable for a command. The text is quoted as code, and as the file has it.
 func (e *editor) assign(b *build, name, code, file string) error {
+	if b.shell != nil && strings.Contains(code+file, "'") {
+		return &Error{b.cmd.Start, "it stands in a string that another shell runs"}
+	}
 	at, env, err := e.where(b, name)
 	if err != nil {
 		return err
@@ -34,7 +37,7 @@ func (e *editor) assign(b *build, name, code, file string) error {
 // wrappers; env says that there the program of that name has to do it.
 func (e *editor) where(b *build, name string) (at int, env bool, err error) {
 	c := b.cmd
-	for c.Parent != nil {
+	for c.Parent != nil && c.Parent != b.shell {
 		p := c.Parent
 		switch {
 		case p.Program == "env" || p.Program == "sudo" && p.StripsIts(name):
@@ -138,7 +141,7 @@ func quotable(value []char) bool {
 
 // isArgument reports whether the assignment is a word of sudo or env, which is split.
 func (e *editor) isArgument(b *build) bool {
-	for p := b.cmd.Parent; p != nil; p = p.Parent {
+	for _, p := range b.around()[1:] {
 		if p.Program == "sudo" || p.Program == "env" || p.Program == "time" {
 			return true
 		}

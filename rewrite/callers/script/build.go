@@ -12,6 +12,8 @@ import (
 type build struct {
 	sc    *scene
 	cmd   *shell.Command
+	shell *shell.Command // bash -c '…' whose script the command stands in; nil: the text itself
+	plain bool           // that script can be changed where it stands
 	tool  *tool
 	words []word // the program first, arrays and strings replaced by their words
 	name  int    // how many words name the tool
@@ -33,45 +35,37 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 	if c.Name.End == 0 || c.Name.End > len(sc.t.Code) {
 		return nil
 	}
-	var ws []word
-	for _, w := range append([]shell.Word{c.Name}, c.Args...) {
-		ws = append(ws, sc.read(w))
-	}
-	ws = sc.expand(ws)
+	ws := sc.wordsOf(c)
 	tool, n := sc.identify(ws)
 	if tool == nil {
 		return nil
 	}
 	b := &build{sc: sc, cmd: c, tool: tool, words: ws, name: n}
-	short := letters[tool.style]
-	if tool.style == kanikoStyle || tool.style == buildctlStyle {
-		short = "-"
+	if c.Nested() {
+		b.shell, b.plain = sc.shellOf(c)
 	}
-	known := takesValue
-	switch tool.style {
-	case kanikoStyle, buildctlStyle:
-		known = func(name string) (bool, bool) { return true, true }
-	case composeStyle:
-		short, known = "m", func(name string) (bool, bool) {
-			return slices.Contains([]string{"build-arg", "ssh", "memory", "progress", "builder"}, name), true
-		}
-	case bakeStyle:
-		short, known = "f", func(name string) (bool, bool) {
-			return slices.Contains([]string{"set", "file", "builder", "metadata-file", "progress", "provenance", "sbom", "call", "allow", "var"}, name), true
-		}
-	}
+	short, known := tool.style.options()
 	b.line = readLine(ws, n, short, known)
 	out := &call.Build{Start: c.Start, End: c.End, What: tool.what, Handle: b, Fixed: tool.fixed}
 	out.Builder = call.Builder{Engine: tool.engine, Why: tool.why, BuildKit: sc.buildKit(c)}
 	sc.passed(out, b)
-	if !sc.where(out, b) || out.Fixed == "" && len(out.Args) == 0 && len(b.line.operands) == 0 && len(b.line.options) == 0 {
+	if !sc.where(out, b) || out.Fixed == "" && len(out.Args) == 0 && len(b.line.operands)+len(b.line.options)+len(b.line.many) == 0 {
 		return nil
 	}
 	if out.Fixed == "" {
 		out.Fixed = sc.fixed(b)
 	}
-	out.Unnamed = out.Unnamed || sc.composes(b)
+	out.Hidden = out.Hidden || sc.composes(b)
 	return out
+}
+
+// wordsOf returns the words that a command gets, its program first.
+func (sc *scene) wordsOf(c *shell.Command) []word {
+	var ws []word
+	for _, w := range append([]shell.Word{c.Name}, c.Args...) {
+		ws = append(ws, sc.read(w))
+	}
+	return sc.expand(ws)
 }
 
 // passed reads the build arguments and secrets.
@@ -102,12 +96,8 @@ func (sc *scene) passed(out *call.Build, b *build) {
 		}
 		s, _ := literal(value)
 		name, _, given := strings.Cut(s, "=")
-		if _, lit := literal(value); name != "" && (given || lit) && !validName(name) {
-			continue // another one: no variable has such a name
-		}
-		if !given && len(s) < len(value) || !validName(name) {
-			out.Unnamed = true
-			out.Fixed = or(out.Fixed, "it passes build arguments whose names are known only when it runs")
+		if !given && len(s) < len(value) || name == "" || !given && !validName(name) {
+			out.Fixed, out.Hidden = or(out.Fixed, "it passes build arguments whose names are known only when it runs"), true
 			continue
 		}
 		a := arg{option: o, name: name, kind: call.Bare}
@@ -158,9 +148,8 @@ func (sc *scene) secret(value []char) (call.Secret, bool) {
 // where fills in which Dockerfile it builds. It is false for what builds nothing: --help.
 func (sc *scene) where(out *call.Build, b *build) bool {
 	if target, ok := b.line.last("target"); ok {
-		out.Target = sc.values(target, 0)[0]
-		if strings.Contains(out.Target, call.Hole) {
-			out.Target = ""
+		if v := sc.values(target, 0); len(v) == 1 && !strings.Contains(v[0], call.Hole) {
+			out.Target = v[0]
 		}
 	}
 	files, contexts, inContext := []string{""}, []string{"."}, false
@@ -208,19 +197,30 @@ func (sc *scene) where(out *call.Build, b *build) bool {
 		out.Doubt = "what its arguments mean is not certain"
 		return true
 	}
-	dirs := sc.dirs(b.cmd)
-	pl := sc.place(dirs, contexts, files, inContext)
+	turns := sc.turnsOf(b.cmd)
+	pl := sc.places(turns, contexts, files, inContext)
 	if len(pl.Dockerfiles) == 0 && inContext {
-		pl = sc.place(dirs, contexts, files, false)
+		pl = sc.places(turns, contexts, files, false)
 	}
 	if pl.Doubt == "" && len(b.line.many) > 0 && len(sc.p.Dockerfiles) > 1 {
 		pl.Doubt = "a part of its arguments is known only when it runs"
 	}
-	out.Dockerfiles, out.Doubt, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Context, pl.Dir
-	if out.Dir == "" && len(dirs) == 1 && dirs[0] != call.Hole {
-		out.Dir = dirs[0]
+	if pl.Doubt == "" && sc.mayDiffer(b) {
+		pl.Dockerfiles, pl.Doubt = nil, "which Dockerfile it builds is known only when it runs"
+	}
+	out.Dockerfiles, out.Doubt, out.Near, out.Context, out.Dir = pl.Dockerfiles, pl.Doubt, pl.Near && b.cmd.DirKnown, pl.Context, pl.Dir
+	if out.Dir == "" {
+		out.Dir = only(turns)
 	}
 	return true
+}
+
+// mayDiffer reports whether what says which Dockerfile it builds is there under a condition.
+func (sc *scene) mayDiffer(b *build) bool {
+	return slices.ContainsFunc(b.line.operands, func(i int) bool { return sc.sometimes(b.words[i], b.cmd) }) ||
+		slices.ContainsFunc(b.line.options, func(o option) bool {
+			return slices.Contains([]string{"file", "f", "context", "c", "dockerfile", "local", "opt"}, o.name) && sc.sometimes(b.words[o.last], b.cmd)
+		})
 }
 
 // locals reads --local context=DIR --local dockerfile=DIR --opt filename=NAME of buildctl.
@@ -278,7 +278,7 @@ func (sc *scene) fixed(b *build) string {
 		return "it calls a function of the script by that name"
 	case c.Templated:
 		return "it stands in a script that another one puts values into"
-	case c.Nested():
+	case c.Nested() && (!b.plain || slices.ContainsFunc(b.words, func(w word) bool { return w.from != nil })):
 		return "it stands in a string that another shell runs"
 	}
 	for p := c.Parent; p != nil; p = p.Parent {
@@ -292,11 +292,11 @@ func (sc *scene) fixed(b *build) string {
 	}
 	for _, a := range b.args {
 		for i := a.first; i <= a.last; i++ {
-			if w := b.words[i]; w.from != b.words[a.first].from || w.glob || w.strange || w.tilde {
+			if w := b.words[i]; w.from != b.words[a.first].from || w.when != b.words[a.first].when || w.glob || w.strange || w.tilde {
 				return "its build arguments cannot be told apart with certainty"
 			}
 		}
-		if from := b.words[a.first].from; from != nil && !sc.onlyFor(from.Name, c) {
+		if from := b.words[a.first].from; from != nil && !sc.onlyFor(from.Name, c) && !sc.onlyBuilds(from.Name) {
 			return "its build arguments come from " + from.Name + ", which is used elsewhere too"
 		}
 	}
@@ -308,6 +308,23 @@ func (sc *scene) composes(b *build) bool {
 	return slices.ContainsFunc(b.line.many, func(i int) bool {
 		return strings.Contains(sc.t.Code[b.words[i].start:b.words[i].end], "build-arg")
 	})
+}
+
+// onlyBuilds reports whether an array or a string is used by commands that build and that can
+// be changed together, and nothing else.
+func (sc *scene) onlyBuilds(name string) bool {
+	for _, u := range sc.s.UsesOf(name) {
+		if u.Assign == name {
+			continue
+		}
+		if u.Command == nil || u.Command.Nested() || u.Command.Function {
+			return false
+		}
+		if tool, _ := sc.identify(sc.wordsOf(u.Command)); tool == nil || tool.fixed != "" {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(sc.s.Assigns, func(a shell.Assign) bool { return a.Name == name && a.Export })
 }
 
 // onlyFor reports whether an array or a string is used by one command and nothing else.

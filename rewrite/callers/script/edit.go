@@ -48,6 +48,9 @@ func Edit(p *call.Project, t *Text, changes []call.Change) (*Result, error) {
 		return nil, &Error{0, "the text is another one than was read"}
 	}
 	for _, b := range order {
+		if err := e.shared(b, order, by); err != nil {
+			return nil, err
+		}
 		if err := e.build(b, by[b]); err != nil {
 			return nil, err
 		}
@@ -61,6 +64,7 @@ func Edit(p *call.Project, t *Text, changes []call.Change) (*Result, error) {
 		e.changes = append(e.changes, c)
 	}
 	slices.SortFunc(e.changes, func(a, b change) int { return a.start - b.start })
+	e.changes = slices.Compact(e.changes) // what two builds share
 	for i, c := range e.changes {
 		if i > 0 && (c.start < e.changes[i-1].end || c.start == e.changes[i-1].start) {
 			return nil, &Error{c.start, "two changes meet here"}
@@ -145,6 +149,50 @@ func (e *editor) build(b *build, changes []call.Change) error {
 	return nil
 }
 
+// shared sees to it that an array or a string that several builds are given changes for all
+// of them alike.
+func (e *editor) shared(b *build, order []*build, by map[*build][]call.Change) error {
+	for _, a := range b.args {
+		from := b.words[a.first].from
+		if from == nil || !drops(by[b], a.name) || e.sc.onlyFor(from.Name, b.cmd) {
+			continue
+		}
+		users := 0
+		for _, o := range order {
+			if slices.ContainsFunc(o.words, func(w word) bool { return w.from != nil && w.from.Name == from.Name }) && sameAsked(by[o], by[b], a.name) {
+				users++
+			}
+		}
+		commands := map[*shell.Command]bool{}
+		for _, u := range e.sc.s.UsesOf(from.Name) {
+			if u.Assign != from.Name {
+				commands[u.Command] = true
+			}
+		}
+		if users != len(commands) {
+			return &Error{b.words[a.first].start, "its build arguments come from " + from.Name + ", which another build is given too"}
+		}
+	}
+	return nil
+}
+
+// sameAsked reports whether two builds are to pass the same in place of an argument.
+func sameAsked(a, b []call.Change, name string) bool {
+	id := func(list []call.Change) string {
+		for _, c := range list {
+			if c.Secret != nil && c.Secret.From == name {
+				return c.Secret.ID
+			}
+		}
+		return ""
+	}
+	return drops(a, name) && drops(b, name) && id(a) == id(b)
+}
+
+func drops(list []call.Change, name string) bool {
+	return slices.ContainsFunc(list, func(c call.Change) bool { return slices.Contains(c.Drop, name) })
+}
+
 // replace puts flags where an argument stands, in its form; without flags it goes.
 func (e *editor) replace(b *build, a *arg, flags []string) {
 	first, last := b.words[a.first], b.words[a.last]
@@ -161,6 +209,12 @@ func (e *editor) replace(b *build, a *arg, flags []string) {
 			break
 		}
 		end := last.end
+		if first.when != nil && e.sc.t.Code[start-1] == '+' && e.sc.t.Code[end] == '}' { // all that ${T:+…} holds
+			for start -= len("${" + first.when.Name + first.when.Form); e.sc.t.Code[start-1] == ' '; {
+				start--
+			}
+			end++
+		}
 		if first.from != nil && (e.sc.t.Code[start-1] == '(' || e.sc.t.Code[start-1] == '"' || e.sc.t.Code[start-1] == '\'') {
 			for start = first.start; end < len(e.sc.t.Code) && e.sc.t.Code[end] == ' '; {
 				end++
@@ -184,17 +238,17 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 		return "", &Error{b.cmd.Start, "nothing says where " + s.ID + " comes from"}
 	}
 	if s.Local && e.sc.t.Store {
-		if b.cmd.StripsEnv(s.ID) {
+		if b.strips(s.ID) {
 			return "", &Error{b.cmd.Start, "the wrapper takes " + s.ID + " out of the environment"}
+		}
+		if e.sc.t.CanSet && e.sc.t.SetStored {
+			return e.stored(b, s.ID)
 		}
 		e.need("add " + s.ID + " to the secrets of the CI, so that " + b.tool.what + " has it in its environment")
 		return "id=" + s.ID + ",env=" + s.ID, nil
 	}
-	dirs := e.sc.dirs(b.cmd)
-	dir := ""
-	if len(dirs) == 1 && dirs[0] != call.Hole {
-		dir = dirs[0]
-	} else if pl := e.sc.where(&call.Build{}, b); pl {
+	dir := only(e.sc.turnsOf(b.cmd))
+	if dir == "" {
 		var out call.Build
 		e.sc.where(&out, b)
 		dir = out.Dir
@@ -207,6 +261,18 @@ func (e *editor) file(b *build, s *call.Secret) (string, error) {
 		return "", &Error{b.cmd.Start, "the name of the file " + s.File + " needs quoting"}
 	}
 	return "id=" + s.ID + ",src=" + name, nil
+}
+
+// stored asks for a variable with the value that the store has.
+func (e *editor) stored(b *build, id string) (string, error) {
+	for _, name := range []string{id, "BUILD_" + id} {
+		if !validName(name) || reads(name) || e.sc.s.Assigned[name] || len(e.sc.s.UsesOf(name)) > 0 || e.sc.t.Taken != nil && e.sc.t.Taken(name, "") || b.strips(name) || b.shell != nil {
+			continue
+		}
+		e.res.Set = append(e.res.Set, Assignment{Name: name, Secret: id})
+		return "id=" + id + ",env=" + name, nil
+	}
+	return "", &Error{b.cmd.Start, "the variable that would hand over " + id + " has another value already"}
 }
 
 func (e *editor) need(s string) {

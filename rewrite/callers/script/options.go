@@ -25,8 +25,24 @@ experimental force-rm help http-proxy identity-label inherit-annotations inherit
 no-hostname no-hosts omit-history pull pull-always pull-never push quiet rewrite-timestamp rm save-stages skip-unused-stages
 squash squash-all stdin stream tls-verify`)
 
-// letters are the short options that take a value, by style.
-var letters = map[style]string{dockerStyle: "tfocm", buildahStyle: "tfomcve"}
+// options returns how a tool's options are read: the short ones that take a value, "-" if
+// there are only long ones, by one dash or two; and whether a long one takes one, if that is known.
+func (s style) options() (short string, known func(name string) (takes, ok bool)) {
+	list := func(names ...string) func(string) (bool, bool) {
+		return func(name string) (bool, bool) { return slices.Contains(names, name), true }
+	}
+	switch s {
+	case kanikoStyle, buildctlStyle:
+		return "-", func(string) (bool, bool) { return true, true }
+	case composeStyle:
+		return "m", list("build-arg", "ssh", "memory", "progress", "builder")
+	case bakeStyle:
+		return "f", list("set", "file", "builder", "metadata-file", "progress", "provenance", "sbom", "call", "allow", "var")
+	case buildahStyle:
+		return "tfomcve", takesValue
+	}
+	return "tfocm", takesValue
+}
 
 // option is one option of a command line.
 type option struct {
@@ -67,7 +83,7 @@ func readLine(ws []word, from int, short string, known func(string) (takes, ok b
 			} else if !lit {
 				l.unknown = true
 				continue
-			} else if takes, ok := known(name); takes && i+1 < len(ws) {
+			} else if takes, ok := known(name); takes && i+1 < len(ws) && !(short == "-" && strings.HasPrefix(text(ws[i+1].chars), "-")) {
 				i++
 				o.last, o.value = i, ws[i].chars
 			} else if !ok && i+1 < len(ws) && !strings.HasPrefix(text(ws[i+1].chars), "-") {

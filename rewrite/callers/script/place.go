@@ -9,13 +9,30 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
 
-// dirs returns the folders that a command may run in, relative to the root; call.Hole is
-// one that is known only when it runs.
-func (sc *scene) dirs(c *shell.Command) []string {
+// turnsOf returns the folders that a command may run in, as dirs does, for each turn of a loop
+// and each call of a function that differs by them.
+func (sc *scene) turnsOf(c *shell.Command) [][]string {
+	out := [][]string{sc.dirs(sc.s, c)}
+	for _, s := range sc.turns {
+		for _, o := range s.Commands {
+			if o.Start == c.Start && o.End == c.End && o.Path == c.Path {
+				if dirs := sc.dirs(s, o); !slices.ContainsFunc(out, func(x []string) bool { return slices.Equal(x, dirs) }) {
+					out = append(out, dirs)
+				}
+				break
+			}
+		}
+	}
+	return out
+}
+
+// dirs returns the folders that a command of a script may run in, relative to the root;
+// call.Hole is one that is known only when it runs.
+func (sc *scene) dirs(s *shell.Script, c *shell.Command) []string {
 	paths := []string{c.Dir}
 	if !c.DirKnown {
 		// A function runs where it is called, and a loop where it has gone before.
-		for _, o := range sc.s.Commands {
+		for _, o := range s.Commands {
 			if o.In&(shell.InFunc|shell.InSubst) == 0 && !slices.Contains(paths, o.Dir) {
 				paths = append(paths, o.Dir)
 			}
@@ -28,11 +45,11 @@ func (sc *scene) dirs(c *shell.Command) []string {
 		}
 	}
 	for _, p := range paths {
-		rest, rooted := strings.CutPrefix(p, top)
+		rest, rooted := strings.CutPrefix(p, Root)
 		switch {
 		case rooted:
 			add(path.Join(".", rest))
-		case p == "?" || strings.HasPrefix(p, "/") || strings.HasPrefix(p, "~"):
+		case p == "?" || strings.Contains(p, call.Hole) || strings.HasPrefix(p, "/") || strings.HasPrefix(p, "~"):
 			add(call.Hole)
 		default:
 			for _, d := range sc.t.Dirs {
@@ -42,6 +59,32 @@ func (sc *scene) dirs(c *shell.Command) []string {
 			}
 		}
 	}
+	return out
+}
+
+// only returns the one folder of all turns; "" if there are several, or it is not known.
+func only(turns [][]string) string {
+	if len(turns) != 1 || len(turns[0]) != 1 || turns[0][0] == call.Hole {
+		return ""
+	}
+	return turns[0][0]
+}
+
+// places says which Dockerfiles a build reads, in all its turns.
+func (sc *scene) places(turns [][]string, contexts, files []string, inContext bool) call.Place {
+	out := sc.place(turns[0], contexts, files, inContext)
+	for _, dirs := range turns[1:] {
+		one := sc.place(dirs, contexts, files, inContext)
+		out.Dockerfiles = append(out.Dockerfiles, one.Dockerfiles...)
+		out.Context, out.Dir = "", ""
+		out.Near = (out.Near || out.Doubt == "") && (one.Near || one.Doubt == "")
+		if out.Doubt == "" {
+			out.Doubt = one.Doubt
+		}
+	}
+	out.Near = out.Near && out.Doubt != ""
+	slices.Sort(out.Dockerfiles)
+	out.Dockerfiles = slices.Compact(out.Dockerfiles)
 	return out
 }
 
@@ -115,14 +158,14 @@ func (sc *scene) place(dirs, contexts, files []string, inContext bool) call.Plac
 	slices.Sort(out.Dockerfiles)
 	out.Dockerfiles = slices.Compact(out.Dockerfiles)
 	if !same && out.Doubt == "" {
-		out.Doubt = "which folder it runs in is not certain"
+		out.Doubt, out.Near = "which folder it runs in is not certain", true
 	}
 	return out
 }
 
 // seen is a path as it is seen from a folder: one below the root becomes relative.
 func seen(dir, p string) string {
-	rest, ok := strings.CutPrefix(p, top)
+	rest, ok := strings.CutPrefix(p, Root)
 	if !ok {
 		return p
 	}

@@ -46,7 +46,7 @@ type invocation struct {
 // secret's, and the status of the script.
 func TestRun(t *testing.T) {
 	bin := t.TempDir()
-	for _, name := range []string{"docker", "podman", "buildah", "nerdctl"} {
+	for _, name := range []string{"docker", "podman", "buildah", "nerdctl", "buildctl"} {
 		executable(t, filepath.Join(bin, name), recorder)
 	}
 	executable(t, filepath.Join(bin, "sudo"), sudo)
@@ -56,15 +56,22 @@ func TestRun(t *testing.T) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			n := 0
-			for _, shell := range shells(s.before) {
-				for _, value := range []string{"-", "", "tok-c4n4ry-EXAMPLE-7Qm2x", "a b", `"q" 'r' $HOME \n $(id) *`} {
+			for i, shell := range shells(s.before) {
+				for _, value := range []string{"-", "", "tok-c4n4ry-EXAMPLE-7Qm2x", `"q" 'r' $HOME \n $(id) *`} {
+					if i > 0 && value != "-" && s.split != strings.HasPrefix(value, "tok") {
+						continue // the first shell has been given all of them
+					}
 					if s.split && strings.ContainsAny(value, " *") {
 						continue
 					}
 					env := []string{"U=user name", "X=other"}
 					if value != "-" {
 						env = append(env, "T="+value, "NPM_TOKEN="+value)
+						for _, a := range s.asked {
+							env = append(env, strings.TrimPrefix(a, "-")+"="+value)
+						}
 					}
 					before, status := run(t, bin, shell, s.before, env)
 					after, now := run(t, bin, shell, s.after, env)
@@ -108,20 +115,26 @@ func shells(script string) [][]string {
 func run(t *testing.T, bin string, shell []string, script string, env []string) ([]invocation, int) {
 	t.Helper()
 	dir := t.TempDir()
-	for _, d := range []string{"scripts", "app", "docker/prod", "secrets"} {
+	for _, d := range []string{"scripts", "app", "docker/prod", "secrets", "home/.ssh", "bin/ci", ".git/objects", ".git/refs"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	file := filepath.Join(dir, "scripts/build.sh")
 	executable(t, file, script)
-	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte("T='from the file'\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{
+		".git/HEAD": "ref: refs/heads/main\n", ".env": "T='from the file'\n", "bin/ci/.env": "NPM_TOKEN=from-the-file\n",
+		"home/.ssh/id_ed25519": "line 1\nline 2\n", "home/.ssh/id_rsa": "line 1\n\nline 3\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	record := filepath.Join(t.TempDir(), "record")
 	cmd := exec.Command(shell[0], append(slices.Clone(shell[1:]), "scripts/build.sh", "first arg")...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=/home/h", "RECORD=" + record}, env...)
+	cmd.Env = append([]string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "RECORD=" + record}, env...)
+	cmd.Stdin = strings.NewReader("typed\n")
 	cmd.Run()
 	status := cmd.ProcessState.ExitCode()
 	data, _ := os.ReadFile(record)
@@ -153,6 +166,13 @@ func (v invocation) read(t *testing.T) got {
 	g := got{args: map[string]string{}, secrets: map[string]string{}}
 	for i := 0; i < len(v.args); i++ {
 		flag, value, joined := strings.Cut(v.args[i], "=")
+		if flag == "--opt" && !joined && strings.HasPrefix(v.args[i+1], "build-arg:") {
+			i++
+			value, joined = v.args[i], true
+		}
+		if x, ok := strings.CutPrefix(value, "build-arg:"); ok && flag == "--opt" {
+			flag, value = "--build-arg", x
+		}
 		if flag != "--build-arg" && flag != "--secret" {
 			g.rest = append(g.rest, v.args[i])
 			continue

@@ -5,6 +5,8 @@
 package script
 
 import (
+	"slices"
+
 	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/shell"
 )
@@ -35,10 +37,15 @@ type Text struct {
 	// Result.Set asks for them. Otherwise they are set on the command.
 	CanSet bool
 
+	// Taken reports, with CanSet, whether what the text stands in has set a variable to
+	// something else already; nil: none is.
+	Taken func(name, value string) bool
+
 	// Store says that the text runs where files that git does not have are not there: the
 	// value of a Local secret comes from a variable of its ID, which a person has to add
-	// to the store of the CI.
-	Store bool
+	// to the store of the CI. With SetStored, Result.Set asks for it as Assignment.Secret.
+	Store     bool
+	SetStored bool
 
 	// Defaults are variables whose value is known from outside (make's DOCKERFILE := …),
 	// for names of files and programs; may be nil.
@@ -66,8 +73,9 @@ type Result struct {
 
 // Assignment is a variable with its value, as the file writes it.
 type Assignment struct {
-	Name  string
-	Value string `json:"-"` // text and Hole.Text; no shell syntax
+	Name   string
+	Value  string `json:"-"` // text and Hole.Text; no shell syntax
+	Secret string // in the place of Value: the ID of a Local secret, which the store has
 }
 
 // Read returns the builds of a text, in their order. Their offsets, and those of their
@@ -84,7 +92,23 @@ func Read(p *call.Project, t *Text) ([]*call.Build, error) {
 			out = append(out, b)
 		}
 	}
+	for _, b := range out {
+		for _, o := range out {
+			if o != b && share(b.Handle.(*build), o.Handle.(*build)) {
+				b.With = append(b.With, o)
+			}
+		}
+	}
 	return out, nil
+}
+
+// share reports whether build arguments of one command come from an array or a string that
+// another one is given too.
+func share(b, o *build) bool {
+	return slices.ContainsFunc(b.args, func(a arg) bool {
+		from := b.words[a.first].from
+		return from != nil && slices.ContainsFunc(o.words, func(w word) bool { return w.from != nil && w.from.Name == from.Name })
+	})
 }
 
 // Error is why a text cannot be changed.

@@ -22,7 +22,7 @@ type sample struct {
 	err           string
 }
 
-func samples(t *testing.T) []sample {
+func samples(t testing.TB) []sample {
 	t.Helper()
 	data, err := os.ReadFile("testdata/scripts.txtar")
 	if err != nil {

@@ -19,16 +19,18 @@ func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 		}
 		return "", &Error{at, "passes a literal as " + a.name + ": take it from a variable or a store first"}
 	case call.Bare:
-		if b.assigned(a.name) && a.name == s.ID || e.certain(a.name) && a.name == s.ID && !b.cmd.StripsEnv(a.name) {
+		if b.assigned(a.name) && a.name == s.ID || e.certain(b, a.name) && a.name == s.ID {
 			return "id=" + s.ID, nil
 		}
 		return "id=" + s.ID + ",env=" + a.name, nil
 	case call.Variable:
 		has, set := e.environment(b, a.env)
+		when := b.words[a.first].when
+		given := when != nil && when.Name == a.env // it is set where the argument is passed
 		switch {
-		case set && a.env == s.ID:
+		case has && (set || given) && a.env == s.ID:
 			return "id=" + s.ID, nil
-		case has && (set || !e.sc.nounset()):
+		case has && (set || given || !e.sc.nounset() || a.value[0].hole != nil):
 			return "id=" + s.ID + ",env=" + a.env, nil
 		}
 	}
@@ -45,14 +47,17 @@ func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 			return spec, nil // name has found that it is the same value
 		}
 	}
-	if e.sc.t.CanSet && fromHoles(a.value) && !e.sc.s.Assigned[name] && !e.sc.s.Opaque {
+	if e.sc.t.CanSet && fromHoles(a.value) && !e.sc.s.Assigned[name] && !e.sc.s.Opaque && b.shell == nil {
 		e.set(name, text(a.value))
-		if !b.cmd.StripsEnv(name) {
+		if !b.strips(name) {
 			return spec, nil
 		}
 		return spec, e.assign(b, name, `"$`+name+`"`, `"$`+name+`"`)
 	}
 	if err := e.late(b, a); err != nil {
+		return "", err
+	}
+	if err := e.early(b, a); err != nil {
 		return "", err
 	}
 	code, file, err := e.value(b, a)
@@ -68,7 +73,7 @@ func (e *editor) set(name, value string) {
 			return
 		}
 	}
-	e.res.Set = append(e.res.Set, Assignment{name, value})
+	e.res.Set = append(e.res.Set, Assignment{Name: name, Value: value})
 }
 
 // fromHoles reports whether a value is made of holes and text only, with a hole.
@@ -83,25 +88,23 @@ func fromHoles(value []char) bool {
 	return holes
 }
 
-// certain reports whether a variable is set in the environment of the script's programs.
-func (e *editor) certain(name string) bool {
-	return e.sc.t.Exported != nil && e.sc.t.Exported(name) && !e.sc.s.Assigned[name]
+// certain reports whether a variable is set in the environment of a command for certain.
+func (e *editor) certain(b *build, name string) bool {
+	return b.shell == nil && !b.strips(name) && e.sc.t.Exported != nil && e.sc.t.Exported(name) && !e.sc.s.Assigned[name]
 }
 
 // environment reports whether the builder has a variable's value of the script in its
 // environment, or neither has one, and whether it is certainly set there.
 func (e *editor) environment(b *build, name string) (has, set bool) {
 	s := e.sc.s
-	if b.cmd.StripsEnv(name) {
+	if b.strips(name) || b.sets(name) { // the command line's own words do not see what it sets
 		return false, false
 	}
-	for p := b.cmd; p != nil; p = p.Parent {
-		if slices.ContainsFunc(p.Assigns, func(a shell.Assign) bool { return a.Name == name }) {
-			return false, false // the command line's own words do not see that
-		}
-	}
 	if !s.Assigned[name] {
-		return !s.Opaque && !e.library(b), e.certain(name) && !s.Opaque
+		return !s.Opaque && !e.library(b), e.certain(b, name) && !s.Opaque
+	}
+	if b.shell != nil {
+		return false, false
 	}
 	for _, c := range s.Commands {
 		switch c.Program {
@@ -139,11 +142,11 @@ func (e *editor) library(b *build) bool {
 
 // assigned reports whether the command itself, or its wrapper, sets a variable for it.
 func (b *build) assigned(name string) bool {
-	for p := b.cmd; p != nil; p = p.Parent {
+	for _, p := range b.around() {
 		if slices.ContainsFunc(p.Assigns, func(a shell.Assign) bool { return a.Name == name }) {
 			return true
 		}
-		if p.Parent != nil && p.Parent.StripsEnv(name) {
+		if p.Parent != nil && p.Parent != b.shell && p.Parent.StripsIts(name) {
 			return false
 		}
 	}
@@ -153,9 +156,10 @@ func (b *build) assigned(name string) bool {
 // read by docker, its plugins, the loader or the shell: another value would change what
 // the builder does.
 var reserved = []string{"DOCKER_", "BUILDKIT_", "BUILDX_", "BUILDAH_", "CONTAINERS_", "CONTAINER_", "PODMAN_", "REGISTRY_", "STORAGE_", "COMPOSE_", "AWS_", "GOOGLE_",
-	"AZURE_", "LD_", "SSH_AUTH", "SSH_AGENT", "SSH_ASKPASS", "SSH_CONNECTION", "XDG_", "OTEL_", "GODEBUG", "GRPC_", "NERDCTL_", "CONTAINERD_", "SUDO_", "BASH", "LC_", "DBUS_", "SOURCE_DATE_EPOCH", "NO_COLOR"}
+	"AZURE_", "LD_", "XDG_", "OTEL_", "GODEBUG", "GRPC_", "NERDCTL_", "CONTAINERD_", "SUDO_", "BASH", "LC_", "DBUS_", "SOURCE_DATE_EPOCH", "NO_COLOR"}
 
-var reservedNames = []string{"PATH", "HOME", "TMPDIR", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "IFS", "ENV", "TERM", "LANG", "UID", "EUID", "PPID", "SHLVL", "HOSTNAME", "GOMAXPROCS", "TMP", "TEMP", "ALL_PROXY", "CDPATH", "OPTIND", "OPTARG", "RANDOM", "SECONDS", "LINENO", "PS4", "KUBECONFIG"}
+var reservedNames = []string{"PATH", "HOME", "TMPDIR", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "IFS", "ENV", "TERM", "LANG", "UID", "EUID", "PPID", "SHLVL", "HOSTNAME", "GOMAXPROCS", "TMP", "TEMP", "ALL_PROXY", "CDPATH", "OPTIND", "OPTARG", "RANDOM", "SECONDS", "LINENO", "PS4", "KUBECONFIG",
+	"SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SSH_SK_PROVIDER", "SSH_SK_HELPER", "SSH_PKCS11_HELPER"}
 
 var proxies = []string{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"}
 
@@ -184,7 +188,7 @@ func (e *editor) name(b *build, a *arg, id string) (string, error) {
 // free reports whether a variable can be set for the builder without a change to anything
 // else that it gets.
 func (e *editor) free(b *build, a *arg, name string) bool {
-	for p := b.cmd; p != nil; p = p.Parent {
+	for _, p := range b.around() {
 		for _, x := range p.Assigns {
 			if x.Name != name {
 				continue
@@ -226,7 +230,7 @@ func (e *editor) free(b *build, a *arg, name string) bool {
 			return false
 		}
 	}
-	if e.sc.t.CanSet && fromHoles(a.value) && e.sc.s.Assigned[name] {
+	if e.sc.t.CanSet && fromHoles(a.value) && (e.sc.s.Assigned[name] || e.sc.t.Taken != nil && e.sc.t.Taken(name, text(a.value))) {
 		return false
 	}
 	return !e.readonly(name)
@@ -314,6 +318,21 @@ func (e *editor) late(b *build, a *arg) error {
 			if c.exp != nil && c.exp.Form == "" {
 				return refuse
 			}
+		}
+	}
+	return nil
+}
+
+// early refuses a value that is worked out where its argument is passed, and would be
+// anywhere now.
+func (e *editor) early(b *build, a *arg) error {
+	when := b.words[a.first].when
+	if when == nil {
+		return nil
+	}
+	for _, c := range a.value {
+		if c.exp != nil && (c.exp.Name == "" || e.sc.nounset() && c.exp.Form == "" || strings.Contains(c.exp.Form, "?") || strings.Contains(c.exp.Form, "=")) {
+			return &Error{b.words[a.first].start, "the value of " + a.name + " is worked out only if " + when.Name + " is set: pass --secret id=" + a.name + ",env=… there"}
 		}
 	}
 	return nil

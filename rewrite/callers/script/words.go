@@ -27,6 +27,7 @@ type word struct {
 	chars      []char
 	from       *shell.Assign // the array or string that holds it; nil: it stands in the command
 	part       bool          // of a string, split at its blanks
+	when       *shell.Piece  // ${T:+…} that it stands in
 	strange    bool          // its parts are not known
 	one        bool          // an expansion that is known to become one word
 	glob       bool
@@ -180,7 +181,9 @@ func (sc *scene) expand(ws []word) []word {
 	for _, w := range ws {
 		if list, ok := sc.elements(w); ok {
 			out = append(out, list...)
-		} else {
+		} else if list, ok := sc.ifSet(w); ok {
+			out = append(out, list...)
+		} else if len(out) == 0 || !sc.labelsOnly(w) {
 			w.one = sc.becomesOne(w)
 			out = append(out, w)
 		}

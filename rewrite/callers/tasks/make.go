@@ -38,7 +38,7 @@ func readMake(s *call.Source) ([]*call.Build, error) {
 		}
 		for _, h := range t.Holes {
 			if h.Start >= inner.Start && h.End <= inner.End && set.composes(h.Text) {
-				b.Unnamed = true
+				b.Hidden = true
 				if b.Fixed == "" {
 					b.Fixed = "a part of its arguments is put together by make"
 				}
@@ -150,15 +150,8 @@ func quoteMake(s string) (string, error) {
 
 func editMake(s *call.Source, changes []call.Change) ([]edit.Edit, []string, error) {
 	var set *makeSet
-	for _, c := range changes {
-		if c.Secret == nil || c.Secret.From == "" {
-			continue
-		}
-		for _, a := range c.Build.Args {
-			if a.Name == c.Secret.From && a.Kind == call.Text && a.Value != "" {
-				return nil, nil, s.Errorf(a.Start, "passes a literal as %s: take it from a variable or a store first", a.Name)
-			}
-		}
+	if err := literals(s, changes); err != nil {
+		return nil, nil, err
 	}
 	list, needs, err := change(s, changes)
 	if err != nil {
