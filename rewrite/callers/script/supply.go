@@ -101,7 +101,7 @@ func (e *editor) environment(b *build, name string) (has, set bool) {
 		return false, false
 	}
 	if !s.Assigned[name] {
-		return !s.Opaque, e.certain(b, name) && !s.Opaque
+		return !s.Opaque && !e.library(b), e.certain(b, name) && !s.Opaque
 	}
 	if b.shell != nil {
 		return false, false
@@ -131,6 +131,13 @@ func (e *editor) environment(b *build, name string) (has, set bool) {
 		}
 	}
 	return has, has && set
+}
+
+// library reports whether a build stands in a function that only other scripts can call: they
+// source this one, and have variables that the builder does not get.
+func (e *editor) library(b *build) bool {
+	return b.cmd.In&shell.InFunc != 0 && e.sc.t.Self != "" &&
+		!slices.ContainsFunc(e.sc.s.Commands, func(c *shell.Command) bool { return c.Function && c.In&shell.InFunc == 0 })
 }
 
 // assigned reports whether the command itself, or its wrapper, sets a variable for it.
