@@ -81,7 +81,7 @@ type Reader struct {
 // read elsewhere; changed those that are not as they are on disk. A file that cannot be
 // read names nothing.
 func (r *Reader) Find(fsys fs.FS, paths []string, isCompose, changed func(string) bool) *Index {
-	x := newIndex(&call.Project{FS: fsys})
+	x := newIndex(&call.Project{FS: fsys, Sourced: sourced(fsys, paths)})
 	for _, p := range paths {
 		if dockerfile.IsDockerfile(path.Base(p)) {
 			x.project.Dockerfiles = append(x.project.Dockerfiles, p)

@@ -101,7 +101,7 @@ func (e *editor) environment(b *build, name string) (has, set bool) {
 		return false, false
 	}
 	if !s.Assigned[name] {
-		return !s.Opaque && !e.library(b), e.certain(b, name) && !s.Opaque
+		return !s.Opaque && !e.library(b) && (e.sc.t.Sourced == nil || !e.sc.t.Sourced()), e.certain(b, name) && !s.Opaque
 	}
 	if b.shell != nil {
 		return false, false
