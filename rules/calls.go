@@ -50,7 +50,7 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 	}
 	for _, b := range c.index.Calls {
 		sure := callers.Builds(b, p.File.Path)
-		if sure == callers.No || slices.Contains(s.Calls, b) || slices.ContainsFunc(b.Secrets, func(x call.Secret) bool { return x.ID == want.id }) {
+		if sure == callers.No || sure == callers.Maybe && b.Prose || slices.Contains(s.Calls, b) || slices.ContainsFunc(b.Secrets, func(x call.Secret) bool { return x.ID == want.id }) {
 			continue
 		}
 		switch {

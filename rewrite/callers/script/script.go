@@ -94,6 +94,8 @@ func Read(p *call.Project, t *Text) ([]*call.Build, error) {
 	for _, c := range sc.s.Commands {
 		if b := sc.build(c); b != nil {
 			out = append(out, b)
+		} else if b := sc.printed(c); b != nil {
+			out = append(out, b)
 		}
 	}
 	for _, b := range out {

@@ -12,6 +12,9 @@ import (
 // in the environment of the builder. The empty string: not at all.
 func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 	at := b.words[a.first].start
+	if err := e.fixed(b, a); err != nil {
+		return "", err
+	}
 	switch a.kind {
 	case call.Text:
 		if len(a.value) == 0 {
