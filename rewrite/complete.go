@@ -20,7 +20,7 @@ const maxSteps = 8
 // there is none, and the reason of that one is the reason for all.
 func (e *engine) complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fix, string) {
 	whole := *fix
-	whole.Then, whole.ThenKey, whole.ThenSure = nil, "", false
+	whole.Then, whole.ThenKey, whole.ThenSure, whole.Last = nil, "", false, nil
 	to, err := ws.With(fix)
 	if err != nil {
 		return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
@@ -41,24 +41,44 @@ func (e *engine) complete(ws *Workspace, before *dockerfile.File, fix *Fix) (*Fi
 		switch {
 		case next == nil && step == 0 && fix.ThenSure:
 			return nil, "what is written into a layer is not found again after the first step; report this"
+		case next == nil && fix.Last != nil:
+			pass := e.pass(to, fix.Then, st, nil)
+			pass.File, pass.Secrets = st.file, st.secrets
+			last, reason := fix.Last(pass)
+			if last == nil {
+				return nil, lines(reason)
+			}
+			if to, err = to.With(last); err != nil {
+				return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
+			}
+			whole.add(last, lines)
+			whole.Changes = between(ws, to, &whole)
+			return &whole, ""
 		case next == nil:
 			whole.Changes = between(ws, to, &whole)
 			return &whole, ""
 		case next.Fix == nil:
 			return nil, lines(next.Reason)
 		}
-		whole.Title += ", " + lines(next.Fix.Title)
-		whole.Safety = min(whole.Safety, next.Fix.Safety)
-		if next.Fix.Needs != "" {
-			whole.Needs = strings.TrimPrefix(whole.Needs+"; "+lines(next.Fix.Needs), "; ")
-		}
-		whole.Changes = append(whole.Changes, next.Fix.Changes...)
-		whole.Intents = append(slices.Clip(whole.Intents), next.Fix.Intents...)
+		whole.add(next.Fix, lines)
 		if to, err = to.With(next.Fix); err != nil {
 			return nil, fmt.Sprintf("the fix was withdrawn (%v); report this", err)
 		}
 	}
 	return nil, "the fix does not come to an end; report this"
+}
+
+// add makes another step a part of a fix.
+func (f *Fix) add(step *Fix, lines func(string) string) {
+	if step.Title != "" {
+		f.Title += ", " + lines(step.Title)
+	}
+	f.Safety = min(f.Safety, step.Safety)
+	if step.Needs != "" {
+		f.Needs = strings.TrimPrefix(f.Needs+"; "+lines(step.Needs), "; ")
+	}
+	f.Changes = append(f.Changes, step.Changes...)
+	f.Intents = append(slices.Clip(f.Intents), step.Intents...)
 }
 
 // between returns the changes that lead from one state to another, for the files that a

@@ -107,7 +107,7 @@ func (e *engine) lookCompose(ws *Workspace, name string, rules []*Rule, wanted f
 // pass is what a rule is given; what it reports is kept in st.
 func (e *engine) pass(ws *Workspace, r *Rule, st *state, wanted func(Finding) bool) *Pass {
 	return &Pass{
-		Rule: r, Path: st.path, Workspace: ws, Harden: e.opts.Harden,
+		Rule: r, Path: st.path, Workspace: ws, Harden: e.opts.Harden, Builder: e.opts.Builder,
 		enough: func() bool { return st.wanted != nil },
 		report: func(x Finding) {
 			e.proofs.lower(x.Fix)

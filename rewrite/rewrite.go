@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Least    Safety              // the least safe fixes that are made; Manual: none are
 	Harden   bool                // look for what is no leak too, and could be kept better
+	Builder  string              // one of call.Choices, for all Dockerfiles; "": what their callers say
 	Targets  []*Rule             // asked of the compose files when nothing else is left to fix: they write new files
 	Progress func(done, all int) // called as files are read, from many goroutines; may be nil
 }

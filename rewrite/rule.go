@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/unbake-dev/unbake/compose"
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
@@ -99,6 +100,10 @@ type Fix struct {
 	Then     *Rule
 	ThenKey  string
 	ThenSure bool // there must be such a finding
+
+	// Last is asked for the last change of the result, when Then finds nothing more; nil:
+	// there is none. The reason says why there is no fix at all. Only with Then.
+	Last func(*Pass) (fix *Fix, reason string)
 }
 
 // Passed is one secret that the build command must pass.
@@ -123,7 +128,8 @@ type Pass struct {
 	Secrets   []*flow.Secret   // of File
 	Compose   *compose.File    // nil in Run
 	Workspace *Workspace
-	Harden    bool // report what is no leak too, and could be kept better
+	Harden    bool   // report what is no leak too, and could be kept better
+	Builder   string // as in Options
 	report    func(Finding)
 	enough    func() bool
 }
@@ -131,6 +137,15 @@ type Pass struct {
 // Enough reports that no further finding is wanted: one fix is made at a time, and what
 // the next one is, is asked of its result.
 func (p *Pass) Enough() bool { return p.enough() }
+
+// Able is what all builders of the Dockerfile can do: the one that was named, or those that
+// are seen to build it.
+func (p *Pass) Able() call.Able {
+	if a, ok := call.Chosen(p.Builder); ok {
+		return a
+	}
+	return p.Workspace.Project().Callers().Able(p.File.Path)
+}
 
 // Report hands in a finding; Rule and Path are filled in.
 func (p *Pass) Report(f Finding) {

@@ -54,7 +54,7 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 	}
 	for _, b := range c.index.Calls {
 		sure := callers.Builds(b, p.File.Path)
-		if sure == callers.No || slices.Contains(s.Calls, b) || slices.ContainsFunc(b.Secrets, func(x call.Secret) bool { return x.ID == want.id }) {
+		if sure == callers.No || sure == callers.Maybe && b.Prose || slices.Contains(s.Calls, b) || slices.ContainsFunc(b.Secrets, func(x call.Secret) bool { return x.ID == want.id }) {
 			continue
 		}
 		switch {
@@ -87,7 +87,8 @@ func (want passed) inPlace(p *rewrite.Pass, b *call.Build, c *composition) (reas
 	}
 	name := args[0].Name
 	place := at(b.Path, args[0].Line)
-	if b.Prose && (callers.Builds(b, p.File.Path) != callers.Yes || b.Fixed != "") {
+	literal := slices.ContainsFunc(args, func(a call.Arg) bool { return a.Kind == call.Text && a.Value != "" })
+	if b.Prose && (callers.Builds(b, p.File.Path) != callers.Yes || b.Fixed != "" || literal) {
 		c.tell(place + " says --build-arg " + name + ": " + want.instead(name))
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/images"
+	"github.com/unbake-dev/unbake/rewrite/proof"
 	"github.com/unbake-dev/unbake/rewrite/service"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
@@ -23,6 +24,7 @@ type running struct {
 	own   bool   // the image takes a file for the variable itself
 	shim  *shim  // nil if the image starts as it did
 	why   string // why there is no shim
+	check string // what must be true of who builds the image, for the shim's COPY
 }
 
 // user is a compose service that runs an image which has the variable.
@@ -53,8 +55,13 @@ func runTime(p *rewrite.Pass, s *flow.Secret) (*running, string) {
 	for _, n := range r.names {
 		hands = append(hands, handing{n, s.ID})
 	}
+	able := p.Able()
 	if r.why = r.unfit(); r.why == "" {
+		r.why = able.Heredocs
+	}
+	if r.why == "" {
 		r.shim, r.why = shimFor(p.File, s.Images, hands, r.overriding())
+		r.check = able.Check
 	}
 	return r, ""
 }
@@ -378,6 +385,9 @@ func (r *running) tell(file string) {
 	}
 	if r.shim != nil {
 		r.needs = append(r.needs, "docker exec has "+all+" no more, only the program and what it starts")
+		if r.check != "" && slices.ContainsFunc(r.shim.pieces, func(x proof.Piece) bool { return x.Comes && x.Name == "copy" }) {
+			r.needs = append(r.needs, r.check)
+		}
 	}
 }
 

@@ -16,7 +16,8 @@ ARG, in the provenance, and in the builder's log. Whoever can pull the image can
 The fix removes the ARG and mounts the secret on the instructions that read it, and on no others: those that name
 it, those whose program is known to read it, and those that run something opaque. The command text stays as it is.
 A build that worked without the value still does: the mount is optional, unless the ARG had a live secret as its
-default. Whoever passed the argument passes the secret instead, in the same fix: compose services, workflows, pipelines,
+default. Where a builder that is seen knows no variable of a mount (podman and buildah, old engines), the RUN reads it
+from a file first; --builder names another. Whoever passed the argument passes the secret instead, in the same fix: compose services, workflows, pipelines,
 scripts, Makefiles, bake files.
 
 Safe when every reader is certain. Review when a script or an unknown program may read it, or is given it and may

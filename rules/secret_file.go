@@ -254,16 +254,17 @@ func mountsOf(p *rewrite.Pass, s *flow.Secret, gone []*dockerfile.Instruction, m
 	if why := unreadable(p, []string{s.ID}, true); why != "" {
 		return nil, why
 	}
-	syntax, front := syntaxLine(p.File)
-	if len(readers) == 0 {
-		syntax, front = nil, envMounts // nothing is mounted
-	}
-	if front == otherSyntax {
-		return nil, "the frontend that the syntax line names is not known to have secret mounts"
-	}
-	edits := syntax
-	if front == envMounts && len(syntax) == 1 && syntax[0].Start != syntax[0].End && hasFileMounts(p.File) {
-		edits = nil // a pin from 1.2 on has file mounts
+	var edits []edit.Edit
+	if len(readers) > 0 {
+		a := allows(p)
+		switch {
+		case a.reason != "":
+			return nil, a.reason
+		case !path.IsAbs(c.Target) && a.able.Relative != "":
+			return nil, "its folder is the base image's WORKDIR, which is not known here, and " + a.able.Relative
+		case !a.raised() || !hasFileMounts(p.File): // a pin from 1.2 on has file mounts
+			edits = a.edits
+		}
 	}
 	for _, in := range p.File.Instructions {
 		for _, m := range in.Mounts() {

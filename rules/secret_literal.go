@@ -205,6 +205,9 @@ func moveAddress(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if why := unreadable(p, nil, true); why != "" {
 		return nil, why
 	}
+	if why := p.Able().Headers; why != "" {
+		return nil, why
+	}
 	pl, reason := placeFor(p, s)
 	if reason == "" && pl.id != s.ID {
 		reason = "another value has the name " + s.ID + ", by which BuildKit looks for it"

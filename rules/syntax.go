@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/dockerfile"
 	"github.com/unbake-dev/unbake/rewrite/edit"
 )
@@ -18,7 +20,38 @@ const (
 	envMounts   frontend = iota // secrets as environment variables
 	fileMounts                  // secrets as files only
 	otherSyntax                 // no frontend that we know
+	noMounts                    // a builder without secret mounts
 )
+
+// allowed is what the frontend of a Dockerfile and all who build it allow.
+type allowed struct {
+	frontend
+	edits  []edit.Edit // that make it so
+	by     string      // the builder that allows no more, in a clause; "" where it is the syntax line, or nothing
+	able   call.Able
+	reason string // why no secret can be mounted
+}
+
+// allows is asked where something is to be mounted: who builds the file is looked for.
+func allows(p *rewrite.Pass) allowed {
+	a := allowed{able: p.Able()}
+	a.edits, a.frontend = syntaxLine(p.File)
+	switch {
+	case a.able.Mounts == call.NoMounts:
+		a.frontend, a.by, a.reason = noMounts, a.able.Why, a.able.Why
+	case a.frontend == otherSyntax:
+		a.reason = "the frontend that the syntax line names is not known to have secret mounts"
+	case a.able.Mounts == call.FileMounts && a.frontend == envMounts:
+		a.frontend, a.by = fileMounts, a.able.Why
+		if a.raised() && hasFileMounts(p.File) {
+			a.edits = nil
+		}
+	}
+	return a
+}
+
+// raised reports whether the edits raise a pinned frontend.
+func (a allowed) raised() bool { return len(a.edits) == 1 && a.edits[0].Start != a.edits[0].End }
 
 var pin = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:docker\.io/)?docker/dockerfile(?:-upstream)?:(1|latest|1\.(\d+)(?:\.\d+)?)$`)

@@ -11,7 +11,6 @@ import (
 	"github.com/unbake-dev/unbake/rewrite/edit"
 	"github.com/unbake-dev/unbake/rewrite/flow"
 	"github.com/unbake-dev/unbake/rewrite/proof"
-	"github.com/unbake-dev/unbake/rewrite/shell"
 	"github.com/unbake-dev/unbake/rules/detect"
 )
 
@@ -22,7 +21,9 @@ type move struct {
 	id       string
 	required bool
 	def      string // a sentinel default that readers keep: ${T:-none}
-	env      bool   // the frontend knows env=
+	env      bool   // the frontend and who builds the file know env=
+	files    string // the builder that does not, in a clause; "" if it is the frontend
+	later    bool   // it is not known, and the last step of the fix sees to it
 	edits    []edit.Edit
 	intent   *intent
 	needs    []string
@@ -183,12 +184,13 @@ func moveHere(p *rewrite.Pass, s *flow.Secret, with []string, c *composition) (*
 		return nil, reason
 	}
 	if len(s.Readers) > 0 {
-		syntax, front := syntaxLine(p.File)
-		if front == otherSyntax {
-			return nil, "the frontend that the syntax line names is not known to have secret mounts"
+		a := allows(p)
+		if a.reason != "" {
+			return nil, a.reason
 		}
-		m.env = front == envMounts
-		m.edits = append(m.edits, syntax...)
+		m.env, m.files = a.frontend == envMounts, a.by
+		m.later = !m.env && len(s.Written) > 0
+		m.edits = append(m.edits, a.edits...)
 	}
 	for _, r := range s.Readers {
 		if reason := m.mount(r); reason != "" {
@@ -211,6 +213,9 @@ func moveHere(p *rewrite.Pass, s *flow.Secret, with []string, c *composition) (*
 	fix.Changes = changes
 	fix.Intents = m.intent.list()
 	fix.Title = m.title(run)
+	if !m.later {
+		fix.Title += m.asFile(false).title()
+	}
 	fix.Safety = m.review()
 	fix.Needs = strings.Join(m.needs, "; ")
 	if id != "" {
@@ -218,6 +223,9 @@ func moveHere(p *rewrite.Pass, s *flow.Secret, with []string, c *composition) (*
 	}
 	if len(s.Written) > 0 {
 		fix.Then, fix.ThenKey, fix.ThenSure = secretWritten, flow.MountKey(m.id), true
+	}
+	if m.later {
+		fix.Last = m.asFile(!slices.ContainsFunc(s.Readers, func(r flow.Reader) bool { return !m.alwaysSet(r) })).convert
 	}
 	return fix, ""
 }
@@ -319,12 +327,16 @@ func because(d flow.Doubt) string {
 
 func utf8Valid(s string) bool { return strings.ToValidUTF8(s, "") == s }
 
+// asFile is the secret where it comes as a file.
+func (m *move) asFile(always bool) readFirst { return readFirst{id: m.id, always: always, by: m.files} }
+
 // mount gives one reader its mounts.
 func (m *move) mount(r flow.Reader) string {
 	in := r.In
 	var flags []string
 	var guard strings.Builder
-	asFile := !m.env || r.Unset && !m.required && !m.alwaysSet(r)
+	x := m.asFile(m.alwaysSet(r))
+	asFile := !m.env && !m.later || m.env && r.Unset && !m.required && !m.alwaysSet(r)
 	have := in.Mounts()
 	for _, n := range r.Names {
 		if slices.ContainsFunc(have, func(x dockerfile.Mount) bool { return m.migrated(r, x, n) }) {
@@ -339,42 +351,19 @@ func (m *move) mount(r flow.Reader) string {
 			continue
 		}
 		if guard.Len() == 0 {
-			flag := "--mount=type=secret,id=" + m.id
-			if root, known := flow.IsRoot(in); !root || !known || r.Run.As() != "" {
-				flag += ",mode=0444"
-			}
-			if m.required {
-				flag += ",required=true"
-			}
-			flags = append(flags, flag)
+			flags = append(flags, x.flag(in, m.required, r.Run.As()))
 		}
-		path := "/run/secrets/" + m.id
-		switch {
-		case m.required:
-			fmt.Fprintf(&guard, `export %s="$(cat %s)"; `, n, path)
-		case m.alwaysSet(r):
-			fmt.Fprintf(&guard, `export %s="$(cat %s 2>/dev/null)"; `, n, path)
-		default:
-			fmt.Fprintf(&guard, `if [ -f %s ]; then export %s="$(cat %s)"; fi; `, path, n, path)
-		}
+		guard.WriteString(x.read(n, m.required))
 	}
 	for _, n := range r.Names {
 		guard.WriteString(m.exportDefault(r, n))
 	}
 	if guard.Len() > 0 {
-		if r.Run.Script == nil || r.Run.Exec != nil {
-			return fmt.Sprintf("line %d: the exec form cannot read a secret from a file", in.Line)
+		edits, reason := x.first(r.Run, guard.String(), m.intent)
+		if reason != "" {
+			return reason
 		}
-		// On the line of the first command: a line of its own would end as the file's lines
-		// do, and in a file with CRLF a shell takes the carriage return for a command.
-		offset := r.Run.Body()
-		text := guard.String()
-		at, _, ok := r.Run.Source(offset, offset)
-		if !ok {
-			return fmt.Sprintf("line %d: there is no place to read the secret from a file", in.Line)
-		}
-		m.edits = append(m.edits, edit.Edit{Start: at, End: at, New: text})
-		m.intent.command(r.Run, shell.TextEdit{Start: offset, End: offset, New: text})
+		m.edits = append(m.edits, edits...)
 	}
 	if m.def != "" {
 		if reason := m.keepDefault(r); reason != "" {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Install what scripts/test.sh needs and is not there: Debian packages, BuildKit, Docker, buildx, a root file system, actionlint,
-# staticcheck. Prints the path of staticcheck; all else goes to stderr.
+# just, task, staticcheck. Prints the path of staticcheck; all else goes to stderr.
 #
 # Go programs come from the Go module proxy and are kept in ${XDG_CACHE_HOME:-~/.cache}/unbake. Packages need root;
 # without it, what is missing is named, and the tests that need it are skipped (with CI=true it is an error).
@@ -12,7 +12,7 @@ staticcheck_version=v0.8.2
 # program=package
 packages=(git=git patch=patch diff=diffutils gcc=gcc runc=runc busybox=busybox-static pre-commit=pre-commit strace=strace
 	script=bsdutils setpriv=util-linux mmdebstrap=mmdebstrap openssl=openssl npm=npm ssh-keygen=openssh-client shellcheck=shellcheck
-	iptables=iptables)
+	iptables=iptables buildah=buildah)
 
 command -v go >/dev/null || { echo "tools.sh: no go, install Go $(sed -n 's/^go //p' go.mod) from https://go.dev/dl" >&2; exit 1; }
 
@@ -51,6 +51,7 @@ elif [ "${CI-}" = true ]; then
 fi
 
 scripts/actionlint.sh install >/dev/null
+scripts/taskrunners.sh install >/dev/null || [ "${CI-}" != true ]
 wait "$buildx"
 
 dir=${XDG_CACHE_HOME:-$HOME/.cache}/unbake/staticcheck-$staticcheck_version-$(go env GOVERSION)

@@ -76,6 +76,11 @@ func (b *buildkit) eachCase(t *testing.T, dir string, prepare func(*testing.T, *
 	each("wrong", filepath.Join(dir, "wrong/*.txtar"), func(t *testing.T, c *buildCase) { c.runWrong(t, b) })
 }
 
+// builder makes an image in a folder: BuildKit, or another.
+type builder interface {
+	build(ctx context.Context, out string, r request) (*image, error)
+}
+
 // buildCase is one testdata/build/*.txtar. The fields are the directives of its script.
 type buildCase struct {
 	context, dockerfile, child string
@@ -260,7 +265,7 @@ func (c *buildCase) directive(line string) error {
 	return fmt.Errorf("unknown directive %q", name)
 }
 
-func (c *buildCase) run(t *testing.T, b *buildkit, unbake string) {
+func (c *buildCase) run(t *testing.T, b builder, unbake string) {
 	dir := scratch(t)
 	before, after := filepath.Join(dir, "before"), filepath.Join(dir, "after")
 	c.write(t, before, c.input)
@@ -309,7 +314,7 @@ func (c *buildCase) runWrong(t *testing.T, b *buildkit) {
 
 // prove builds the trees before and after, and returns what speaks against the laws. An error is a case that says
 // nothing: its input does not build. An unchanged case is built once, to see that it is one.
-func (c *buildCase) prove(ctx context.Context, b *buildkit, dir, before, after string) (problems []string, err error) {
+func (c *buildCase) prove(ctx context.Context, b builder, dir, before, after string) (problems []string, err error) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	old := request{dir: filepath.Join(before, c.context), dockerfile: filepath.Join(before, c.dockerfile)}
 	new := request{dir: filepath.Join(after, c.context), dockerfile: filepath.Join(after, c.dockerfile)}

@@ -571,7 +571,8 @@ func (b *baseImage) unique() (source, error) {
 			"Env": []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			"Cmd": []string{"sh"},
 		},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{b.layer, tip}},
+		"rootfs":  map[string]any{"type": "layers", "diff_ids": []string{b.layer, tip}},
+		"history": []any{map[string]any{"created_by": "base"}, map[string]any{"created_by": "tmp"}},
 	})
 	if err != nil {
 		return source{}, err

@@ -18,13 +18,14 @@ import (
 
 	"github.com/unbake-dev/unbake/compose"
 	"github.com/unbake-dev/unbake/rewrite"
+	"github.com/unbake-dev/unbake/rewrite/callers/call"
 	"github.com/unbake-dev/unbake/rewrite/transact"
 	"github.com/unbake-dev/unbake/rules"
 )
 
 type fixFlags struct {
 	dryRun, safe, show, harden bool
-	format, target             string
+	format, target, builder    string
 }
 
 func fixCommand() *cobra.Command {
@@ -45,18 +46,23 @@ Exit code 0: nothing is left to do; 1: findings are left, or with --dry-run ther
 	cmd.Flags().BoolVar(&flags.harden, "harden", false, "also what is no leak, and could be kept better: ${VAR} in compose files")
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text or json")
 	cmd.Flags().StringVar(&flags.target, "target", "compose", "what runs the containers: "+strings.Join(rules.TargetNames(), ", ")+"; new files are written for it")
+	builderFlag(cmd, &flags.builder)
 	return cmd
 }
 
+func builderFlag(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "builder", "", "what builds the images: "+strings.Join(call.Choices(), " or ")+"; default: what the files that run builds say, else buildkit")
+}
+
 func checkCommand() *cobra.Command {
-	var format string
+	var format, builder string
 	var harden bool
 	cmd := &cobra.Command{
 		Use:   "check [PATH…]",
 		Short: "report secrets, change nothing",
 		Long:  "Reports the secrets in Dockerfiles and compose files (files, or all below a folder; default: this folder).\n\nExit code 0: none; 1: some; 2: an error.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := plan(cmd, args, rewrite.Options{Least: rewrite.Manual, Harden: harden}, format)
+			p, err := plan(cmd, args, rewrite.Options{Least: rewrite.Manual, Harden: harden, Builder: builder}, format)
 			if err != nil {
 				return err
 			}
@@ -68,6 +74,7 @@ func checkCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&harden, "harden", false, "also what is no leak, and could be kept better: ${VAR} in compose files")
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	builderFlag(cmd, &builder)
 	return cmd
 }
 
@@ -95,7 +102,7 @@ func fix(cmd *cobra.Command, args []string, flags fixFlags) error {
 	if !ok {
 		return fmt.Errorf("--target %s: there are %s", flags.target, strings.Join(rules.TargetNames(), ", "))
 	}
-	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden, Targets: targets}, flags.format)
+	p, err := plan(cmd, args, rewrite.Options{Least: least, Harden: flags.harden, Builder: flags.builder, Targets: targets}, flags.format)
 	if err != nil {
 		return err
 	}
@@ -161,6 +168,9 @@ type report struct {
 func plan(cmd *cobra.Command, args []string, opts rewrite.Options, format string) (*report, error) {
 	if format != "text" && format != "json" {
 		return nil, fmt.Errorf("--format %s: there are text and json", format)
+	}
+	if opts.Builder != "" && !slices.Contains(call.Choices(), opts.Builder) {
+		return nil, fmt.Errorf("--builder %s: there are %s", opts.Builder, strings.Join(call.Choices(), " and "))
 	}
 	if len(args) == 0 {
 		args = []string{"."}

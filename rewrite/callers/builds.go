@@ -26,6 +26,18 @@ func Builds(b *call.Build, dockerfile string) Sure {
 	return No
 }
 
+// Able is what every builder of a Dockerfile can do. One that may build it counts where the
+// Dockerfile is among those that it names.
+func (x *Index) Able(dockerfile string) call.Able {
+	var out call.Able
+	for _, b := range x.Calls {
+		if slices.Contains(b.Dockerfiles, dockerfile) {
+			out = out.With(b.Able())
+		}
+	}
+	return out
+}
+
 // Passing returns the builds of a Dockerfile, certain or not, that pass one of the
 // arguments, and where else one of them is named: by no build that is understood.
 func (x *Index) Passing(dockerfile string, names []string) (builds []*call.Build, unseen []Mention) {

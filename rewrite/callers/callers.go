@@ -82,7 +82,7 @@ type Reader struct {
 // read elsewhere; changed those that are not as they are on disk. A file that cannot be
 // read names nothing.
 func (r *Reader) Find(fsys fs.FS, paths []string, isCompose, changed func(string) bool) *Index {
-	x := newIndex(&call.Project{FS: fsys})
+	x := newIndex(&call.Project{FS: fsys, Sourced: sourced(fsys, paths)})
 	for _, p := range paths {
 		if dockerfile.IsDockerfile(path.Base(p)) {
 			x.project.Dockerfiles = append(x.project.Dockerfiles, p)
@@ -162,8 +162,10 @@ func (x *Index) file(p string) {
 	}
 }
 
-// mayBuild reports whether a file can name a build at all: most do not. A bake file and
-// Kamal's deploy.yml need not say the word.
+// mayBuild reports whether a file can name a build at all: most do not. A bake file, Kamal's
+// deploy.yml and a dev container need not say the word.
 func mayBuild(p string, data []byte) bool {
-	return path.Ext(p) == ".hcl" || strings.Contains(path.Base(p), "bake") || strings.HasPrefix(path.Base(p), "deploy") || bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("docker"))
+	base := path.Base(p)
+	return path.Ext(base) == ".hcl" || strings.Contains(base, "bake") || strings.HasPrefix(base, "deploy") || strings.HasSuffix(base, "devcontainer.json") ||
+		bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("plugins/"))
 }

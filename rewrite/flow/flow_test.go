@@ -57,6 +57,11 @@ func analyze(t *testing.T, src string, files fstest.MapFS) string {
 		for _, d := range s.Doubts {
 			fmt.Fprintf(&b, " doubt[%s]", d.Why)
 		}
+		for _, c := range s.Calls {
+			for _, a := range c.Args {
+				fmt.Fprintf(&b, " call[%s:%d %s]", c.Path, a.Line, a.Name)
+			}
+		}
 		for _, c := range s.Callers {
 			fmt.Fprintf(&b, " caller[%s:%d]", c.Path, c.Line)
 		}
@@ -176,9 +181,13 @@ func TestCallers(t *testing.T) {
 		"docker-bake.hcl":          "target \"x\" {\n  context = \".\"\n\n\n  args = {\n    A = 1\n    NPM_TOKEN = NPM_TOKEN\n  }\n}\n",
 	} {
 		got := analyze(t, src, fstest.MapFS{name: {Data: []byte(text)}})
-		if want := "caller[" + name + ":7]"; !strings.Contains(got, want) {
+		if want := "call[" + name + ":7 NPM_TOKEN]"; !strings.Contains(got, want) {
 			t.Errorf("%s: got %swant %s", name, got, want)
 		}
+	}
+	// What no format accounts for is seen by its line.
+	if got := analyze(t, src, fstest.MapFS{"build.ps1": {Data: []byte("docker build --build-arg NPM_TOKEN=$env:NPM_TOKEN .\n")}}); !strings.Contains(got, "caller[build.ps1:1]") {
+		t.Error(got)
 	}
 	// An argument of something else is no caller.
 	got := analyze(t, src, fstest.MapFS{"k8s.yaml": {Data: []byte("args:\n  - NPM_TOKEN\n")}})

@@ -65,6 +65,9 @@ func (r *Run) Raw() bool { return len(r.pieces) == 1 && r.pieces[0].raw }
 // Body is the offset in the script's text where a command can be put first.
 func (r *Run) Body() int { return shell.BodyStart(r.Text) }
 
+// ReadRun reads a RUN by itself.
+func ReadRun(in *dockerfile.Instruction) *Run { return readRun(in) }
+
 // readRun reads a RUN. Shells that are not understood leave Why.
 func readRun(in *dockerfile.Instruction) *Run {
 	r := &Run{In: in}

@@ -3,7 +3,7 @@ package call
 // Builder is what runs a build, as far as the caller tells.
 type Builder struct {
 	Engine  Engine
-	Version string // "20.10", "1.37.1" where something pins it; "" if not known
+	Version string // of the program, or an image's tag: "20.10", "4.9.4-dind" where something pins it; "" if not known. Of Buildah: podman's or buildah's own
 	Why     string // what says so, for people: "podman build", "image: docker:19.03"; "" for the common case
 
 	BuildKit Switch // DOCKER_BUILDKIT, where the caller sets it

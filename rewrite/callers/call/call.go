@@ -127,6 +127,11 @@ type Reader struct {
 type Project struct {
 	FS          fs.FS
 	Dockerfiles []string // relative to the root, sorted
+
+	// Sourced reports whether another file of the project runs a script within its own shell,
+	// as far as names tell: variables that it does not set may be that shell's, and not of the
+	// environment. May be nil.
+	Sourced func(path string) bool
 }
 
 // Error is what is wrong at a place of a file. It never holds a value.

@@ -71,10 +71,6 @@ func (p *plugin) list(key string) (out []*yamledit.Node, list, ok bool) {
 }
 
 func (p *plugin) builds(project *call.Project) []*call.Build {
-	_, word, _ := strings.Cut(p.name, "/")
-	if word == "" {
-		word = p.name
-	}
 	b := &call.Build{What: p.name, Start: p.doc.base + p.step.Start, End: p.doc.base + p.step.End}
 	if b.What, _ = reference(p.name); b.End < b.Start {
 		b.End = b.Start

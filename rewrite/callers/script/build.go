@@ -55,6 +55,7 @@ func (sc *scene) build(c *shell.Command) *call.Build {
 	if out.Fixed == "" {
 		out.Fixed = sc.fixed(b)
 	}
+	out.Hidden = out.Hidden || sc.composes(b)
 	return out
 }
 
@@ -286,10 +287,8 @@ func (sc *scene) fixed(b *build) string {
 			return p.Program + " puts its arguments together"
 		}
 	}
-	for _, i := range b.line.many {
-		if strings.Contains(sc.t.Code[b.words[i].start:b.words[i].end], "build-arg") {
-			return "a part of its arguments is put together when it runs"
-		}
+	if sc.composes(b) {
+		return "a part of its arguments is put together when it runs"
 	}
 	for _, a := range b.args {
 		for i := a.first; i <= a.last; i++ {
@@ -302,6 +301,13 @@ func (sc *scene) fixed(b *build) string {
 		}
 	}
 	return ""
+}
+
+// composes reports whether a command puts build arguments together in a word of its own.
+func (sc *scene) composes(b *build) bool {
+	return slices.ContainsFunc(b.line.many, func(i int) bool {
+		return strings.Contains(sc.t.Code[b.words[i].start:b.words[i].end], "build-arg")
+	})
 }
 
 // onlyBuilds reports whether an array or a string is used by commands that build and that can

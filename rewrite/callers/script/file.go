@@ -43,6 +43,9 @@ func fileText(s *call.Source) *Text {
 	}
 	self := path.Dir(s.Path)
 	t := &Text{Code: string(s.Src), Dialect: d, Self: self}
+	if s.Project.Sourced != nil {
+		t.Sourced = func() bool { return s.Project.Sourced(s.Path) }
+	}
 	for dir := self; ; dir = path.Dir(dir) {
 		t.Dirs = append(t.Dirs, dir)
 		if dir == "." || dir == "/" {

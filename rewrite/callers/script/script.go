@@ -33,6 +33,10 @@ type Text struct {
 	// environment, if from anywhere.
 	Exported func(name string) bool
 
+	// Sourced reports whether the shell of another script may run the text: a variable that it
+	// does not assign need not be in the environment. May be nil.
+	Sourced func() bool
+
 	// CanSet says that what the text stands in can set variables for it (env: of a step):
 	// Result.Set asks for them. Otherwise they are set on the command.
 	CanSet bool
@@ -89,6 +93,8 @@ func Read(p *call.Project, t *Text) ([]*call.Build, error) {
 	var out []*call.Build
 	for _, c := range sc.s.Commands {
 		if b := sc.build(c); b != nil {
+			out = append(out, b)
+		} else if b := sc.printed(c); b != nil {
 			out = append(out, b)
 		}
 	}

@@ -12,6 +12,9 @@ import (
 // in the environment of the builder. The empty string: not at all.
 func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 	at := b.words[a.first].start
+	if err := e.fixed(b, a); err != nil {
+		return "", err
+	}
 	switch a.kind {
 	case call.Text:
 		if len(a.value) == 0 {
@@ -30,7 +33,7 @@ func (e *editor) supply(b *build, a *arg, s *call.Secret) (string, error) {
 		switch {
 		case has && (set || given) && a.env == s.ID:
 			return "id=" + s.ID, nil
-		case has && (set || given || !e.sc.nounset()):
+		case has && (set || given || !e.sc.nounset() || a.value[0].hole != nil):
 			return "id=" + s.ID + ",env=" + a.env, nil
 		}
 	}
@@ -101,7 +104,7 @@ func (e *editor) environment(b *build, name string) (has, set bool) {
 		return false, false
 	}
 	if !s.Assigned[name] {
-		return !s.Opaque, e.certain(b, name) && !s.Opaque
+		return !s.Opaque && !e.library(b) && (e.sc.t.Sourced == nil || !e.sc.t.Sourced()), e.certain(b, name) && !s.Opaque
 	}
 	if b.shell != nil {
 		return false, false
@@ -131,6 +134,13 @@ func (e *editor) environment(b *build, name string) (has, set bool) {
 		}
 	}
 	return has, has && set
+}
+
+// library reports whether a build stands in a function that only other scripts can call: they
+// source this one, and have variables that the builder does not get.
+func (e *editor) library(b *build) bool {
+	return b.cmd.In&shell.InFunc != 0 && e.sc.t.Self != "" &&
+		!slices.ContainsFunc(e.sc.s.Commands, func(c *shell.Command) bool { return c.Function && c.In&shell.InFunc == 0 })
 }
 
 // assigned reports whether the command itself, or its wrapper, sets a variable for it.

@@ -55,6 +55,9 @@ func (sc *scene) read(w shell.Word) word {
 			if sc.holeIn(c.at, c.end) != nil {
 				c.text = sc.file(c.at, c.end)
 			}
+			if n := strings.Index(p.Text, p.Name); p.Name != "" && sc.holeIn(c.at+n, c.at+n+len(p.Name)) != nil {
+				p.Name = "" // which variable it is, what fills the hole says
+			}
 			out.chars = append(out.chars, c)
 			continue
 		}

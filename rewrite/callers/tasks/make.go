@@ -37,8 +37,16 @@ func readMake(s *call.Source) ([]*call.Build, error) {
 			}
 		}
 		for _, h := range t.Holes {
-			if h.Start >= inner.Start && h.End <= inner.End && strings.Contains(h.Text, "build-arg") && b.Fixed == "" {
-				b.Fixed, b.Hidden = "a part of its arguments is put together by make", true
+			if h.Start >= inner.Start && h.End <= inner.End && set.composes(h.Text) {
+				b.Hidden = true
+				if b.Fixed == "" {
+					b.Fixed = "a part of its arguments is put together by make"
+				}
+			}
+		}
+		for _, at := range t.past {
+			if b.Fixed == "" && slices.ContainsFunc(inner.Args, func(a call.Arg) bool { return a.Start <= at && at < a.End && a.Kind != call.Text }) {
+				b.Fixed = "a value among its arguments is filled in by := before it changes"
 			}
 		}
 		if name, ok := t.frames[0].rule.(string); ok && b.Fixed == "" && set.evaluated(name) {
@@ -52,6 +60,15 @@ func readMake(s *call.Source) ([]*call.Build, error) {
 func soleReference(value string) (string, bool) {
 	content, n := reference(value)
 	return content, n > 0 && n == len(value) && !strings.ContainsAny(content, " $:,\t") && content != "$"
+}
+
+// composes reports whether a reference may become build arguments.
+func (set *makeSet) composes(ref string) bool {
+	if name, ok := soleReference(ref); ok {
+		list, _ := set.given(name)
+		return slices.ContainsFunc(list, func(a assign) bool { return strings.Contains(a.value.text, "build-arg") })
+	}
+	return strings.Contains(ref, "build-arg")
 }
 
 // evaluated reports whether a define is more than a canned recipe.
@@ -133,15 +150,8 @@ func quoteMake(s string) (string, error) {
 
 func editMake(s *call.Source, changes []call.Change) ([]edit.Edit, []string, error) {
 	var set *makeSet
-	for _, c := range changes {
-		if c.Secret == nil || c.Secret.From == "" {
-			continue
-		}
-		for _, a := range c.Build.Args {
-			if a.Name == c.Secret.From && a.Kind == call.Text && a.Value != "" {
-				return nil, nil, s.Errorf(a.Start, "passes a literal as %s: take it from a variable or a store first", a.Name)
-			}
-		}
+	if err := literals(s, changes); err != nil {
+		return nil, nil, err
 	}
 	list, needs, err := change(s, changes)
 	if err != nil {

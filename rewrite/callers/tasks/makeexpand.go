@@ -62,6 +62,7 @@ func (x *expansion) reference(p piece, content, rest string, in int) {
 	hole := script.Hole{Text: p.text}
 	if strings.ContainsAny(name, " $:,\t\n") {
 		hole.Value, hole.Known = x.set.call(content, x.set.own, 0)
+		x.past(content, in)
 		x.t.hole(hole, start, end, in)
 		return
 	}
@@ -88,6 +89,7 @@ func (x *expansion) reference(p piece, content, rest string, in int) {
 	if x.set.environment(name) && !(len(list) > 0 && x.early(in)) {
 		hole.Env = name
 	}
+	x.past(name, in)
 	x.t.hole(hole, start, end, in)
 }
 
@@ -121,7 +123,14 @@ func (x *expansion) inline(name string, list []assign, files []*makefile, in int
 			return false
 		}
 	}
-	return len(x.t.Code) < 1<<16 && (strings.ContainsAny(words, " \t") || strings.HasPrefix(words, "-")) && !strings.HasPrefix(words, "$(shell") && !x.set.opaque
+	return len(x.t.Code) < 1<<16 && several(words) && !strings.HasPrefix(words, "$(shell") && !x.set.opaque
+}
+
+// several reports whether a value is, or may become, arguments: a function that has blanks within it
+// alone is one value, which := has filled in before the recipe.
+func several(value string) bool {
+	return topLevel(value, " \t") >= 0 || strings.HasPrefix(value, "-") || strings.Contains(value, "build-arg") ||
+		(strings.HasPrefix(value, "$(if ") || strings.HasPrefix(value, "${if ")) && (strings.Contains(value, ",-") || strings.Contains(value, ", -"))
 }
 
 // early reports whether a text stands in a value that make fills in when it reads the
@@ -138,6 +147,32 @@ func (x *expansion) early(in int) bool {
 		}
 	}
 	return false
+}
+
+// past notes a reference that make has filled in before a variable of it got another value: in the
+// recipe it would be that one.
+func (x *expansion) past(content string, in int) {
+	if !x.early(in) {
+		return
+	}
+	read := 1 << 62
+	for f := in; f > 0; f = x.t.frames[f].parent {
+		if v, ok := x.t.frames[f].rule.(value); ok {
+			list, _ := x.set.given(v.name)
+			for _, a := range list {
+				read = min(read, a.at)
+			}
+		}
+	}
+	for _, name := range strings.FieldsFunc(content, func(r rune) bool { return strings.ContainsRune(" \t$(){},:", r) }) {
+		list, files := x.set.given(name)
+		for i, a := range list {
+			if files[i] != x.set.own || a.at > read {
+				x.t.past = append(x.t.past, len(x.t.Code))
+				return
+			}
+		}
+	}
 }
 
 // when adds the text of $(if condition,text), and reports whether it is one.

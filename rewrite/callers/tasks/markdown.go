@@ -50,6 +50,9 @@ func readDocument(s *call.Source) ([]*call.Build, error) {
 		if t.Dirs[0] != "." {
 			t.Dirs = append(t.Dirs, ".")
 		}
+		// Who reads it is told "id=T": docker says so where the variable is not exported, and
+		// with "id=T,env=T" it would pass nothing.
+		t.Exported = func(string) bool { return true }
 		b.fill(t, s.Src)
 		if !mentions(t.Code) {
 			continue

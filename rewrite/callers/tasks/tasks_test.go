@@ -137,6 +137,35 @@ func runCase(t *testing.T, name string) {
 	}
 }
 
+// TestCut reads the files of the cases cut off anywhere: whoever is typing has such a file.
+func TestCut(t *testing.T) {
+	names, _ := filepath.Glob("testdata/*.txtar")
+	for _, name := range names {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range a.Files {
+			r := readerOf(f.Name)
+			if r == nil {
+				continue
+			}
+			for n := range f.Data {
+				s := &call.Source{Path: f.Name, Src: f.Data[:n], Project: &call.Project{FS: fstest.MapFS{}}}
+				list, err := r.Read(s)
+				for _, b := range list {
+					if b.Start < 0 || b.End > n || b.Start >= b.End {
+						t.Errorf("%s: %s cut at %d: a build at %d-%d", name, f.Name, n, b.Start, b.End)
+					}
+				}
+				if len(list) > 0 && err == nil {
+					ask(r, s, list, []string{"move T", "file U"})
+				}
+			}
+		}
+	}
+}
+
 // write keeps what was found.
 func write(t *testing.T, name string, a *txtar.Archive, comment []string, changed map[string]string) {
 	a.Comment = []byte(strings.Join(comment, "\n") + "\n")

@@ -14,6 +14,7 @@ import (
 
 // text is what a shell gets, and where its bytes stand in the file.
 type text struct {
+	past []int // offsets in Code: make fills in what stands there earlier than the recipe, with another value
 	script.Text
 
 	start, end []int // of the part of the file that a byte of Code stands for

@@ -91,11 +91,10 @@ func (e entry) comment() bool { return strings.HasPrefix(e.text, "#") }
 
 // name is what stands before the first equals sign; known is false where it is filled in.
 func (e entry) name() (name string, known bool) {
-	for _, h := range expressions(e.text) {
-		if i := strings.IndexByte(e.text, '='); i < 0 || h.Start < i {
+	if h := expressions(e.text); len(h) > 0 {
+		if i := strings.IndexByte(e.text, '='); i < 0 || h[0].Start < i {
 			return "", false
 		}
-		break
 	}
 	name, _, _ = strings.Cut(e.text, "=")
 	return name, true
