@@ -81,6 +81,9 @@ func (x *Index) commands(p string, data []byte) {
 	n := 0
 	for line := range strings.Lines(string(data)) {
 		n++
+		if !strings.Contains(line, "build") { // as it is with most
+			continue
+		}
 		m := command().FindStringIndex(line)
 		if m == nil {
 			continue
