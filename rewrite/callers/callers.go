@@ -166,6 +166,6 @@ func (x *Index) file(p string) {
 // deploy.yml and a dev container need not say the word.
 func mayBuild(p string, data []byte) bool {
 	base := path.Base(p)
-	return path.Ext(base) == ".hcl" || strings.Contains(base, "bake") || strings.HasPrefix(base, "deploy") || strings.HasSuffix(base, "devcontainer.json") ||
+	return path.Ext(base) == ".hcl" || strings.Contains(base, "bake") || strings.HasPrefix(base, "deploy") || strings.HasSuffix(base, "devcontainer.json") || base == "action.yml" || base == "action.yaml" ||
 		bytes.Contains(data, []byte("build")) || bytes.Contains(data, []byte("kaniko")) || bytes.Contains(data, []byte("bake")) || bytes.Contains(data, []byte("plugins/"))
 }
