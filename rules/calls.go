@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -43,14 +44,18 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 			if sure == callers.Yes {
 				return placeOf(b) + " may pass it as a build argument: " + b.Fixed
 			}
-			c.tell(placeOf(b) + " may pass it to this one as a build argument (" + b.Doubt + "): then " + want.instead(want.drop[0]))
+			c.ask(placeOf(b) + " may pass it to this one as a build argument (" + b.Doubt + "): then " + want.instead(want.drop[0]))
 		}
 	}
 	if !want.always || want.id == "" {
 		return ""
 	}
-	for _, m := range c.index.Unread() {
-		c.tell(at(m.Path, m.Line) + " builds an image, in a way that is not understood: where it builds this one, it must pass --secret id=" + want.id)
+	for i, m := range c.index.Unread() {
+		if i == mostUnread {
+			c.ask(fmt.Sprintf("so do %d other places: every build of this one must pass --secret id=%s", len(c.index.Unread())-i, want.id))
+			break
+		}
+		c.ask(at(m.Path, m.Line) + " builds an image, in a way that is not understood: where it builds this one, it must pass --secret id=" + want.id)
 	}
 	for _, b := range c.index.Calls {
 		sure := callers.Builds(b, p.File.Path)
@@ -59,7 +64,7 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 		}
 		switch {
 		case sure == callers.Maybe:
-			c.tell(placeOf(b) + " may build it (" + b.Doubt + "): then it must pass --secret id=" + want.id)
+			c.ask(placeOf(b) + " may build it (" + b.Doubt + "): then it must pass --secret id=" + want.id)
 		case b.Fixed != "" && b.Prose:
 			c.tell(placeOf(b) + " must pass --secret id=" + want.id)
 		case b.Fixed != "":
@@ -76,6 +81,9 @@ func callersBuild(p *rewrite.Pass, s *flow.Secret, want passed, c *composition) 
 	}
 	return ""
 }
+
+// mostUnread is how many builds that are not understood are named one by one.
+const mostUnread = 4
 
 // inPlace asks a build that passes an argument for the secret in its place.
 func (want passed) inPlace(p *rewrite.Pass, b *call.Build, c *composition) (reason string) {
@@ -105,6 +113,8 @@ func (want passed) inPlace(p *rewrite.Pass, b *call.Build, c *composition) (reas
 		switch {
 		case a.Kind == call.Text && a.Value == "":
 			continue // emptied: an optional secret that is not given is the same
+		case a.Kind == call.Text && want.id == "":
+			return at(b.Path, a.Line) + " passes a literal as " + a.Name + ": take it out there, and rotate it if it is a secret"
 		case a.Kind == call.Text:
 			return at(b.Path, a.Line) + " passes a literal as " + a.Name + ": take it from a variable or a store first"
 		case a.Kind == call.Bare && want.file != "":
@@ -252,7 +262,13 @@ func (c *composition) call(x call.Change) {
 	}
 }
 
-// tell is what a person must do besides.
+// ask is what a person must do, or look at, so that all callers work.
+func (c *composition) ask(need string) {
+	c.review = true
+	c.tell(need)
+}
+
+// tell is what a person may want to know besides.
 func (c *composition) tell(need string) {
 	if !slices.Contains(c.needs, need) {
 		c.needs = append(c.needs, need)
@@ -282,7 +298,7 @@ func (c *composition) notInGit(edited []callers.Edited) {
 		if len(by[file]) > 1 {
 			need = " need it wherever they run"
 		}
-		c.tell(file + " is not in git: " + strings.Join(by[file], ", ") + need)
+		c.ask(file + " is not in git: " + strings.Join(by[file], ", ") + need)
 	}
 }
 
@@ -313,7 +329,7 @@ func (c *composition) callChanges() (changes []rewrite.Change, reason string) {
 	c.notInGit(edited)
 	for _, e := range edited {
 		for _, need := range e.Needs {
-			c.tell(need)
+			c.ask(need)
 		}
 		if len(e.Edits) > 0 {
 			changes = append(changes, rewrite.Change{Path: e.Path, Edits: e.Edits})

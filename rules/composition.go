@@ -17,6 +17,8 @@ type composition struct {
 	index *callers.Index // that calls are of
 	calls []call.Change
 	needs []string // what a person must do for them
+
+	review bool // the fix is not done without a person
 }
 
 // composed is what is asked of one file.

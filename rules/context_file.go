@@ -156,7 +156,7 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		fix.Title = "mount " + s.Name + " where it is read, and keep it out of the build context"
 		fix.Passes = []rewrite.Passed{{ID: s.ID, File: file}}
 	}
-	composed, callNeeds, reason := fileSecret(p, s, file, reading, containers)
+	composed, calls, reason := fileSecret(p, s, file, reading, containers)
 	if reason != "" {
 		return nil, reason
 	}
@@ -172,7 +172,7 @@ func keepOut(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if c.Passed && read {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
-	reviewFile(p, s, fix, file, gone, also, callNeeds)
+	reviewFile(p, s, fix, file, gone, also, calls)
 	atStart(p, s, fix, containers, file)
 	if !read && !c.Mounted && len(containers) == 0 {
 		fix.Safety = rewrite.Review

@@ -210,8 +210,8 @@ func atStart(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, containers []*co
 
 // fileSecret gives the builds of Dockerfiles that read a file, and the services that run the image, the
 // file as a secret: the ones under its id, the others at a place.
-func fileSecret(p *rewrite.Pass, s *flow.Secret, file string, reading []*flow.Secret, containers []*compose.Service) (changes []rewrite.Change, needs []string, reason string) {
-	var c composition
+func fileSecret(p *rewrite.Pass, s *flow.Secret, file string, reading []*flow.Secret, containers []*compose.Service) (changes []rewrite.Change, calls *composition, reason string) {
+	c := &composition{}
 	give := func(m compose.Migration) {
 		x := c.of(m.Service.File)
 		x.moves = append(x.moves, m)
@@ -226,7 +226,7 @@ func fileSecret(p *rewrite.Pass, s *flow.Secret, file string, reading []*flow.Se
 		}
 		q := *p
 		q.File = t.File
-		if reason := callersBuild(&q, t, passed{id: s.ID, file: file, source: s.Copied.Source, always: true}, &c); reason != "" {
+		if reason := callersBuild(&q, t, passed{id: s.ID, file: file, source: s.Copied.Source, always: true}, c); reason != "" {
 			return nil, nil, reason
 		}
 	}
@@ -234,5 +234,5 @@ func fileSecret(p *rewrite.Pass, s *flow.Secret, file string, reading []*flow.Se
 		give(compose.Migration{Service: svc, Grant: []compose.Grant{{Source: s.ID, Target: s.Copied.Target}}})
 	}
 	changes, reason = c.changes()
-	return changes, c.needs, reason
+	return changes, c, reason
 }

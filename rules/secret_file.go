@@ -157,7 +157,7 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if len(s.Readers) > 0 {
 		reading = append([]*flow.Secret{s}, reading...)
 	}
-	composed, callNeeds, reason := fileSecret(p, s, file, reading, containers)
+	composed, calls, reason := fileSecret(p, s, file, reading, containers)
 	if reason != "" {
 		return nil, reason
 	}
@@ -180,16 +180,19 @@ func mountFile(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	if c.Passed {
 		fix.Then, fix.ThenKey = secretWritten, flow.MountKey(s.ID)
 	}
-	reviewFile(p, s, fix, file, gone, also, callNeeds)
+	reviewFile(p, s, fix, file, gone, also, calls)
 	atStart(p, s, fix, containers, file)
 	return fix, ""
 }
 
 // reviewFile lowers the safety of a fix for each thing that a person should look at, and
 // says what.
-func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, gone []*dockerfile.Instruction, also []rewrite.Change, callNeeds []string) {
+func reviewFile(p *rewrite.Pass, s *flow.Secret, fix *rewrite.Fix, file string, gone []*dockerfile.Instruction, also []rewrite.Change, calls *composition) {
 	c := s.Copied
-	needs := slices.Clone(callNeeds)
+	needs := slices.Clone(calls.needs)
+	if calls.review {
+		fix.Safety = min(fix.Safety, rewrite.Review)
+	}
 	lower := func(format string, args ...any) {
 		fix.Safety = min(fix.Safety, rewrite.Review)
 		needs = append(needs, fmt.Sprintf(format, args...))

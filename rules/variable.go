@@ -115,6 +115,9 @@ func moveVariable(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 		return nil, reason
 	}
 	fix.Changes = append(fix.Changes, composed...)
+	if c.review {
+		fix.Safety = min(fix.Safety, rewrite.Review)
+	}
 	if len(c.needs) > 0 {
 		fix.Needs = strings.TrimPrefix(fix.Needs+"; "+strings.Join(c.needs, "; "), "; ")
 	}
