@@ -303,7 +303,7 @@ func (p *Plan) place(r Result, st *state) Result {
 	for end < len(src) && src[end] != '\n' && src[end] != '\r' {
 		end++
 	}
-	to := min(r.End, end)
+	to := max(r.Start, min(r.End, end)) // a carriage return ends the line before
 	// What is pointed at is a name, never a value: it is found again in the masked line.
 	r.Source = p.masks.text(string(src[start:end]))
 	name := string(src[r.Start:to])

@@ -296,6 +296,9 @@ func (m *move) refuse() string {
 		if o.In.OnBuild && len(s.Readers) == 0 {
 			return "builds of other projects, FROM this image, may read it (ONBUILD)"
 		}
+		if o.Pair.Name == "PATH" {
+			return "without it programs are looked for in other folders"
+		}
 		if strings.ContainsRune(o.Pair.Value.Text, '\uFFFD') || o.Value.Known() && !utf8Valid(o.Value.Reveal()) {
 			return "its value is not UTF-8"
 		}
