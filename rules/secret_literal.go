@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -231,6 +232,12 @@ func moveAddress(p *rewrite.Pass, s *flow.Secret) (*rewrite.Fix, string) {
 	meant := intentOf(p.File)
 	meant.Values = []proof.Value{proof.NewValue(s.Value.Reveal())}
 	for _, o := range s.Origins {
+		words, _ := o.In.Paths()
+		for _, w := range words {
+			if u, err := url.Parse(w.Text); strings.Contains(w.Text, "://") && (err != nil || u.Hostname() == "") {
+				return nil, fmt.Sprintf("line %d: the address cannot be read", o.In.Line)
+			}
+		}
 		meant.Addresses = append(meant.Addresses, proof.Address{Instruction: o.In.Index})
 		src := p.File.Src
 		start, end := bytes.LastIndex(src[:o.At.Start], []byte("//"))+2, bytes.IndexByte(src[o.At.End:], '@')
